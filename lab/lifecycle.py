@@ -1,0 +1,224 @@
+"""Starting, finding, entering and ending a lab from outside its node.
+
+A lab is one folder. Its record names the process that keeps the node alive; a lab whose keeper is gone, or that
+was interrupted before it was ready, counts as ended and is replaced at the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import cgroups, environment, parts, plugins, preflight
+from lab.cache import cache_root
+from lab.node import API_PORT, Specification
+from lab.pki import Authority
+from lab.ui import LabError, say
+
+NODE_NAME = "minikube"
+NODE_ADDRESS = "192.168.99.100"
+REGISTRY_ADDRESS = f"{NODE_ADDRESS}:5000"
+PROJECT = Path(__file__).resolve().parent.parent
+_START_WITHIN = 150  # seconds
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab, running or not; `folder`, an absolute path, holds all that it is."""
+
+    folder: Path
+
+    def process(self) -> int | None:
+        """Process 1 of the node by its id on the machine, or None when the lab is not alive."""
+        record = self._record()
+        if record is None or not _is_alive(record):
+            return None
+        keeper = record["keeper"]
+        try:
+            children = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+        except OSError:
+            return None
+        return int(children[0]) if children else None
+
+    def is_ready(self) -> bool:
+        """Whether the node is up and everything on it was started."""
+        return self.process() is not None and (self.folder / "ready").exists()
+
+    def start(self) -> None:
+        """Bring the lab up unless it is; build the parts it needs, and replace what a killed lab left."""
+        preflight.check(self.folder, PROJECT, cache_root())
+        with self._exclusively():
+            if self.is_ready():
+                return
+            built, steps = parts.prepare()
+            with steps.step("starting the node"):
+                self._end_node()
+                shutil.rmtree(self.folder, ignore_errors=True)
+                docker = plugins.set_up(self.folder / "pulumi", built.pulumi, built.kubernetes_plugin)
+                (self.folder / "docker-provider").write_text(docker)
+                self._start_node(built)
+            say(f"node {NODE_NAME} ({NODE_ADDRESS}) is ready; Pulumi uses {docker}")
+
+    def restart(self) -> None:
+        """End the node as a power cut would, and start it on the same disks."""
+        with self._exclusively():
+            if self._record() is None:
+                raise LabError("There is no lab to restart; start one with `make up`.")
+            built, steps = parts.prepare()
+            with steps.step("starting the node again"):
+                self._end_node()
+                self._start_node(built)
+
+    def end(self) -> None:
+        """End every process of the lab, and remove its control groups and its folder."""
+        with self._exclusively():
+            self._end_node()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def command(self, arguments: Sequence[str], folder: Path | None = None) -> list[str]:
+        """The words that run a command on the node, in a folder, from the machine."""
+        process = self.process()
+        if process is None:
+            raise LabError("The lab is not running; start it with `make up`.")
+        enter = ["nsenter", f"--target={process}", "--net", "--mount", "--pid", "--uts"]
+        # A folder opened outside would lie outside the node's mounts: change to it inside.
+        return [*enter, "env", f"--chdir={folder or Path.cwd()}", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a shell on the node."""
+        return environment.variables(self.folder, PROJECT)
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run a command on the node with this terminal; give its exit code."""
+        return subprocess.run(self.command(arguments), env=self.environment(), check=False).returncode
+
+    def switch(self, service: str, *, on: bool) -> None:
+        """Stop a service of the node or let it run again, as `systemctl` would on a real one."""
+        off = self.folder / "off" / service
+        if on:
+            off.unlink(missing_ok=True)
+            return
+        off.parent.mkdir(exist_ok=True)
+        off.touch()
+        self.run(["sh", "-c", f"kill $(cat {self.folder}/services/{service})"])
+
+    def _start_node(self, built: parts.Parts) -> None:
+        for name in ("log", "services"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "ready").unlink(missing_ok=True)
+        if not (self.folder / "pki" / "ca.crt").exists():
+            _write_credentials(self.folder)
+        _link_programs(self.folder / "bin", built.programs)
+        (self.folder / "state").mkdir(exist_ok=True)
+        group = f"private-registry-lab-{secrets.token_hex(4)}"
+        specification = Specification(
+            name=NODE_NAME,
+            address=NODE_ADDRESS,
+            lab=str(self.folder),
+            packages=str(built.packages),
+            kubernetes=str(built.kubernetes),
+            images=str(built.images),
+            cgroup=group,
+            insecure_registries=[REGISTRY_ADDRESS],
+        )
+        command = ["unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child=KILL"]
+        command += [sys.executable, "-m", "lab.node", specification.dump()]
+        with (self.folder / "log" / "node.log").open("ab") as log:
+            keeper = subprocess.Popen(
+                command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        record = {"keeper": keeper.pid, "started": _started_at(keeper.pid), "boot": _boot(), "cgroup": group}
+        (self.folder / "record.json").write_text(json.dumps(record))
+        deadline = time.monotonic() + _START_WITHIN
+        while not (self.folder / "ready").exists():
+            if keeper.poll() is not None or time.monotonic() > deadline:
+                raise LabError(self._why_not_started())
+            time.sleep(0.05)
+
+    def _why_not_started(self) -> str:
+        tail = (self.folder / "log" / "node.log").read_text(errors="replace").strip().splitlines()[-8:]
+        text = "\n".join(f"  {line}" for line in tail)
+        return f"The node did not start:\n{text}\nLogs are in {self.folder}/log; `make down` removes the lab."
+
+    def _end_node(self) -> None:
+        record = self._record()
+        if record is None:
+            return
+        process = self.process()
+        if _is_alive(record):
+            os.kill(record["keeper"], signal.SIGKILL)
+        if process is not None:
+            # The kernel ends the rest of the PID namespace before its first process is gone.
+            while Path(f"/proc/{process}").exists():
+                time.sleep(0.02)
+        cgroups.remove(record["cgroup"])
+        (self.folder / "record.json").unlink()
+
+    def _record(self) -> dict[str, Any] | None:
+        try:
+            record: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return record
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """One start or end at a time per lab; the lock lies beside the folder, which an end removes."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_name(self.folder.name + ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _write_credentials(folder: Path) -> None:
+    authority = Authority(folder / "pki")
+    names = ["127.0.0.1", NODE_ADDRESS, "10.96.0.1", "localhost", "kubernetes.default.svc"]
+    authority.serving("apiserver", names)
+    authority.client("admin", "kubernetes-admin", "system:masters")
+    server = f"https://{NODE_ADDRESS}:{API_PORT}"
+    for file, user, group in (
+        ("admin", "kubernetes-admin", "system:masters"),
+        ("controller-manager", "system:kube-controller-manager", None),
+        ("scheduler", "system:kube-scheduler", None),
+        ("kube-proxy", "system:kube-proxy", None),
+        ("kubelet", f"system:node:{NODE_NAME}", "system:nodes"),
+    ):
+        authority.kubeconfig(folder / f"{file}.conf", server, user, group)
+
+
+def _link_programs(folder: Path, sources: Sequence[Path]) -> None:
+    folder.mkdir(exist_ok=True)
+    for source in sources:
+        for program in source.iterdir():
+            place = folder / program.name
+            if os.access(program, os.X_OK) and program.is_file() and not place.is_symlink():
+                place.symlink_to(program)
+
+
+def _is_alive(record: dict[str, Any]) -> bool:
+    return bool(record["boot"] == _boot() and _started_at(record["keeper"]) == record["started"])
+
+
+def _started_at(process: int) -> int | None:
+    """When a process started, in clock ticks: tells it from a later one with the same id."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,95 @@
+"""All that a node is started from, built in order where the cache lacks it, with one line of progress each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import images, packages, plugins, tools
+from lab.cache import Entry
+from lab.ui import LabError, Steps
+
+_ROOM = 10 * 10**9  # bytes; a cold build with Go's own caches has used 8
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Finished folders of the cache."""
+
+    packages: Path
+    kubernetes: Path
+    images: Path
+    programs: tuple[Path, ...]
+    """Folders whose programs a person runs on the node, first come first found."""
+    pulumi: Path
+    kubernetes_plugin: Path
+
+
+@dataclass(frozen=True)
+class _Job:
+    title: str
+    entry: Entry
+    build: Callable[[Path], None]
+
+
+def prepare() -> tuple[Parts, Steps]:
+    """Build what is missing; also give the steps, with one left for the start of the node."""
+    go = tools.Go()
+    needed = tools.needed()
+    entries = {tool.name: tool.entry() for tool in needed}
+    debian = packages.entry()
+    images_entry = images.entry(debian, entries["registry"], entries["pause"])
+    own = tools.pulumi_on_path()
+    pulumi = own or entries["pulumi"].path / "pulumi"
+    plugin = plugins.kubernetes_entry(entries["kubernetes-provider"])
+
+    jobs = [_Job("fetching Debian packages (containerd, Docker Engine, CNI)", debian, packages.unpack)]
+    for tool in needed:
+        jobs.append(_Job(f"building {tool.title}", entries[tool.name], tool.builder(go)))
+    jobs.append(
+        _Job(
+            "putting the images together",
+            images_entry,
+            lambda folder: images.make(folder, debian.path, entries["registry"].path, entries["pause"].path),
+        )
+    )
+    jobs.append(
+        _Job(
+            "installing the Kubernetes provider",
+            plugin,
+            lambda folder: plugins.install_kubernetes(folder, pulumi, entries["kubernetes-provider"].path),
+        )
+    )
+    missing = [job for job in jobs if not job.entry.is_whole()]
+    if missing:
+        _check_room(missing[0].entry.path.parent)
+    steps = Steps(len(missing) + 1)
+    for job in missing:
+        with steps.step(job.title):
+            job.entry.ensure(job.build)
+    programs = [entries[name].path for name in ("kubernetes", "registry")]
+    programs += [own.parent] if own else [entries["pulumi"].path, entries["language-python"].path]
+    parts = Parts(
+        debian.path, entries["kubernetes"].path, images_entry.path, tuple(programs), pulumi, plugin.path
+    )
+    return parts, steps
+
+
+def actionlint() -> Path:
+    """The actionlint program, built when the cache lacks it."""
+    tool = tools.ACTIONLINT
+    return tool.entry().ensure(tool.builder(tools.Go())) / tool.name
+
+
+def _check_room(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < _ROOM:
+        raise LabError(
+            f"{folder} has {free / 10**9:.1f} GB free, and building the lab's tools takes {_ROOM / 10**9:.0f} GB: "
+            "free some, or set XDG_CACHE_HOME to a folder on a larger disk."
+        )
+
+

