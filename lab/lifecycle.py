@@ -6,7 +6,6 @@ was interrupted before it was ready, counts as ended and is replaced at the next
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -15,14 +14,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab import cgroups, environment, parts, plugins, preflight
-from lab.cache import cache_root
+from lab.cache import cache_root, digest_of, locked
 from lab.node import API_PORT, Specification
 from lab.pki import Authority
 from lab.ui import LabError, say
@@ -173,13 +172,9 @@ class Lab:
             return None
         return record
 
-    @contextmanager
-    def _exclusively(self) -> Iterator[None]:
-        """One start or end at a time per lab; the lock lies beside the folder, which an end removes."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with self.folder.with_name(self.folder.name + ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _exclusively(self) -> AbstractContextManager[None]:
+        """One start or end at a time per lab; an end removes the folder, so the lock lies in the cache."""
+        return locked(f"lab-{digest_of([str(self.folder).encode()])}")
 
 
 def _write_credentials(folder: Path) -> None:

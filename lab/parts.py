@@ -70,7 +70,7 @@ def prepare() -> tuple[Parts, Steps]:
         with steps.step(job.title):
             job.entry.ensure(job.build)
     programs = [entries[name].path for name in ("kubernetes", "registry")]
-    programs += [own.parent] if own else [entries["pulumi"].path, entries["language-python"].path]
+    programs.append(own.parent if own else entries["pulumi"].path)
     parts = Parts(
         debian.path, entries["kubernetes"].path, images_entry.path, tuple(programs), pulumi, plugin.path
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -72,7 +73,8 @@ def _install(home: Path, pulumi: Path, name: str, version: str, source: Path | N
 
 
 def _link(home: Path, installed: Path) -> None:
-    for plugin in (installed / "plugins").iterdir():
-        place = home / "plugins" / plugin.name
-        place.unlink(missing_ok=True)
-        place.symlink_to(plugin)
+    """Put an installed plugin into a home by hard links: the engine does not follow a linked folder."""
+    try:
+        shutil.copytree(installed / "plugins", home / "plugins", copy_function=os.link, dirs_exist_ok=True)
+    except shutil.Error:
+        shutil.copytree(installed / "plugins", home / "plugins", dirs_exist_ok=True)  # another file system

@@ -128,18 +128,15 @@ def _build_kubernetes(go: Go, source: Path, folder: Path) -> None:
 
 
 def _build_pulumi(go: Go, source: Path, folder: Path) -> None:
+    """The engine, and beside it, where it looks without a warning, the Python language host and its scripts."""
     stamp = f"{_SDK_MODULE}/go/common/version.Version={PULUMI_VERSION}"
     go.build(source, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", folder / "pulumi", stamp)
-
-
-def _build_language_host(go: Go, source: Path, folder: Path) -> None:
-    """The host, with the two scripts it looks for beside itself; those come with the engine's own SDK."""
-    program = "pulumi-language-python"
-    go.build(source, f"{_SDK_MODULE}/python/cmd/{program}", folder / program)
-    engine = _SOURCES / "pulumi"
-    go.run(engine, "mod", "download", _SDK_MODULE)
-    sdk = Path(go.run(engine, "list", "-m", "-f", "{{.Dir}}", _SDK_MODULE).strip()) / "python"
-    for script in (sdk / "cmd" / f"{program}-exec", sdk / "dist" / "pulumi-resource-pulumi-python"):
+    host = "pulumi-language-python"
+    # Newer hosts live in a module that the Go proxy does not serve; this one works with newer engines.
+    go.build(source / "language-python", f"{_SDK_MODULE}/python/cmd/{host}", folder / host)
+    go.run(source, "mod", "download", _SDK_MODULE)
+    sdk = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _SDK_MODULE).strip()) / "python"
+    for script in (sdk / "cmd" / f"{host}-exec", sdk / "dist" / "pulumi-resource-pulumi-python"):
         shutil.copyfile(script, folder / script.name)
         (folder / script.name).chmod(0o755)
 
@@ -169,7 +166,6 @@ def _build_program(package: str, *settings: str) -> Callable[[Go, Path, Path], N
 
 KUBERNETES = Tool("kubernetes", f"Kubernetes {KUBERNETES_VERSION} (about 5 minutes)", _build_kubernetes)
 PULUMI = Tool("pulumi", f"Pulumi {PULUMI_VERSION} (about 4 minutes)", _build_pulumi)
-LANGUAGE_HOST = Tool("language-python", "Pulumi's Python language host", _build_language_host)
 KUBERNETES_PROVIDER = Tool(
     "kubernetes-provider",
     f"Pulumi's Kubernetes provider {KUBERNETES_PROVIDER_VERSION} (about 6 minutes)",
@@ -199,5 +195,5 @@ def pulumi_on_path() -> Path | None:
 
 def needed() -> list[Tool]:
     """All tools that this machine's lab is made of."""
-    own = [] if pulumi_on_path() else [PULUMI, LANGUAGE_HOST]
+    own = [] if pulumi_on_path() else [PULUMI]
     return [*own, KUBERNETES, KUBERNETES_PROVIDER, REGISTRY, PAUSE]

@@ -1,0 +1,38 @@
+"""The registry's own configuration file.
+
+Owns its content, in the form that registry 2.8 and 3.x read alike. Where the file is mounted, and what the
+paths in it lead to, is the server's concern.
+"""
+
+import json
+
+
+def render(*, http_secret: str, delete_enabled: bool, root: str, htpasswd_path: str, port: int) -> str:
+    """Give the text of `config.yml`: JSON, hence YAML in which no value is mistaken for another type.
+
+    `root` is the folder for images and `htpasswd_path` the accounts file, both as paths inside the container.
+    The result holds `http_secret` and so is itself a secret. There is no debug server, and unfinished uploads
+    are removed after a week by the registry's own default.
+    """
+    return json.dumps(
+        {
+            "version": "0.1",
+            "log": {"level": "info"},
+            "storage": {
+                "filesystem": {"rootdirectory": root},
+                # Always said: the example files of the images switch it on or off differently.
+                "delete": {"enabled": delete_enabled},
+            },
+            "http": {
+                "addr": f":{port}",
+                "secret": http_secret,
+                # Lets a running push end when the Pod is replaced; without it the registry cuts it off.
+                "draintimeout": "20s",
+                "headers": {"X-Content-Type-Options": ["nosniff"]},
+            },
+            "auth": {"htpasswd": {"realm": "private-registry", "path": htpasswd_path}},
+            # `GET /` answers 503 after three failures in a row, so that probes see a sick disk.
+            "health": {"storagedriver": {"enabled": True, "interval": "10s", "threshold": 3}},
+        },
+        indent=2,
+    )

@@ -1,0 +1,85 @@
+"""The proof that the registry works: an image that is built and pushed, and a Pod that pulls it back."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_kubernetes as kubernetes
+
+from components.labels import labels
+from components.references import Address, ImageName, digest_of
+from components.server import RegistryServer
+from components.settings import Settings
+from components.storage import HARDENED, RESOURCES_OF_A_STEP
+
+_CONTEXT = "test-image"
+
+
+class ImageProof(pulumi.ComponentResource):
+    """An image of the registry's own, running in a Pod that pulled it by digest with the pull secret."""
+
+    digest: pulumi.Output[str]
+    """`sha256:...` of the pushed manifest."""
+    image: pulumi.Output[str]
+    """`host:port/repository@sha256:...`, as nodes pull it."""
+    pod_name: pulumi.Output[str]
+    """The Pod's name; it runs in the first of the namespaces that have the pull secret."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        server: RegistryServer,
+        secrets: list[kubernetes.core.v1.Secret],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("private-registry:index:ImageProof", name, None, opts)
+        push = Address(settings.push_host, settings.port)
+        pull = Address(settings.host, settings.port)
+        repository = ImageName.parse(settings.test_image, own=(push, pull))
+
+        pushed = docker.Image(
+            f"{name}-image",
+            image_name=repository.tagged(push),
+            build={"context": _CONTEXT, "platform": settings.platform},
+            registry={
+                "server": str(push),
+                "username": settings.username,
+                "password": pulumi.Output.secret(settings.password),
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[server.deployment]),
+        )
+        self.digest = pushed.repo_digest.apply(digest_of)
+        self.image = self.digest.apply(lambda digest: repository.pinned(pull, digest))
+
+        pod = kubernetes.core.v1.Pod(
+            f"{name}-pod",
+            metadata={"namespace": settings.pull_namespaces[0], "labels": labels("proof", name)},
+            spec={
+                "image_pull_secrets": [{"name": secrets[0].metadata["name"]}],
+                "automount_service_account_token": False,
+                "enable_service_links": False,
+                "termination_grace_period_seconds": 5,
+                "security_context": {"seccomp_profile": {"type": "RuntimeDefault"}},
+                "containers": [
+                    {
+                        "name": "proof",
+                        "image": self.image,
+                        # The node's copy would run without any password, and prove nothing.
+                        "image_pull_policy": "Always",
+                        "security_context": HARDENED,
+                        "resources": RESOURCES_OF_A_STEP,
+                    }
+                ],
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[server.deployment, *secrets],
+                replace_on_changes=["spec"],
+                # New accounts are proven by a new pull.
+                replacement_trigger=server.revision,
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{settings.timeout_seconds}s"),
+            ),
+        )
+        self.pod_name = pod.metadata["name"].apply(str)
+        self.register_outputs({"digest": self.digest, "image": self.image, "podName": self.pod_name})

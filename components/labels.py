@@ -1,0 +1,13 @@
+"""Labels of the objects in the cluster."""
+
+from __future__ import annotations
+
+
+def selector(component: str, instance: str) -> dict[str, str]:
+    """What finds the Pods of one part; never changes, since a changed selector replaces its owner."""
+    return {"app.kubernetes.io/name": component, "app.kubernetes.io/instance": instance}
+
+
+def labels(component: str, instance: str) -> dict[str, str]:
+    """All labels of an object."""
+    return selector(component, instance) | {"app.kubernetes.io/part-of": "private-registry"}

@@ -1,0 +1,69 @@
+"""Writes the table of settings, taken from Pulumi.yaml, into the documents that show it.
+
+Owns what stands between the two marker comments, and nothing else in those files. `--check` changes nothing
+and exits 1 when a table is out of date.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
+
+
+def table(project: dict[str, Any]) -> str:
+    """Render the settings of a parsed Pulumi.yaml as a Markdown table."""
+    rows = ["| Setting | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    for key, setting in project["config"].items():
+        kind = f"array of {setting['items']['type']}" if "items" in setting else setting["type"]
+        default = setting.get("default")
+        shown = (
+            f"`{default if isinstance(default, str) else json.dumps(default)}`"
+            if "default" in setting
+            else "none"
+        )
+        if default == "":
+            shown = "empty"
+        if setting.get("secret"):
+            kind += ", secret"
+        meaning = setting["description"].replace("|", "\\|")
+        rows.append(f"| `{key}` | {kind} | {shown} | {meaning} |")
+    return "\n".join(rows)
+
+
+def updated(document: str, rows: str) -> str:
+    """Put the table between the markers of a document; one without markers stays as it is."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin:
+        return document
+    if not end:
+        raise SystemExit(f"a document has {BEGIN} without {END}")
+    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
+
+
+def main(arguments: list[str]) -> int:
+    """Update README.md and docs/settings.md where present, or check them. Gives the exit code."""
+    rows = table(yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8")))
+    outdated = []
+    for file in (ROOT / "README.md", ROOT / "docs" / "settings.md"):
+        old = file.read_text(encoding="utf-8") if file.exists() else ""
+        new = updated(old, rows)
+        if new != old:
+            outdated.append(file.relative_to(ROOT))
+            if "--check" not in arguments:
+                file.write_text(new, encoding="utf-8")
+    for name in outdated:
+        print(f"{name}: table of settings {'is out of date' if '--check' in arguments else 'written'}")
+    if outdated and "--check" in arguments:
+        print("fix: python docs/settings_table.py")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
