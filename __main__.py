@@ -22,9 +22,7 @@ cluster = kubernetes.Provider(
 )
 engine = docker.Provider("engine", host=settings.docker_host or None)
 
-registry = PrivateRegistry(
-    "registry", settings, opts=pulumi.ResourceOptions(providers=[cluster, engine])
-)
+registry = PrivateRegistry("registry", settings, opts=pulumi.ResourceOptions(providers=[cluster, engine]))
 
 pulumi.export("address", registry.address)
 pulumi.export("pushAddress", registry.push_address)

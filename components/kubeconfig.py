@@ -85,9 +85,7 @@ def resolve(text: str, context: str, environment: Mapping[str, str]) -> Kubeconf
     if name not in entries["contexts"]:
         known = ", ".join(sorted(entries["contexts"])) or "none"
         problem = (
-            f'names "{name}", which is not in {where}'
-            if name
-            else f"must be set: no current-context in {where}"
+            f'names "{name}", which is not in {where}' if name else f"must be set: no current-context in {where}"
         )
         raise KubeconfigError(f"{_CONTEXT_KEY} {problem}; contexts there: {known}")
     chosen = entries["contexts"][name]
@@ -130,9 +128,7 @@ def _sources(text: str, environment: Mapping[str, str]) -> list[_Source]:
         # kubectl skips those that are missing, and people list files that come and go.
         present = [file for file in files if file.exists()]
         if not present:
-            raise KubeconfigError(
-                f"KUBECONFIG names no file that exists, got {listed}; correct it or set {_KEY}"
-            )
+            raise KubeconfigError(f"KUBECONFIG names no file that exists, got {listed}; correct it or set {_KEY}")
         return [_read("KUBECONFIG", file) for file in present]
     if not home_file.exists():
         raise KubeconfigError(
@@ -193,14 +189,10 @@ def _list(value: object) -> list[Any]:
 
 
 def _malformed(source: _Source) -> KubeconfigError:
-    return KubeconfigError(
-        f"{source.label}: not a kubeconfig; `kubectl config view` shows what one looks like"
-    )
+    return KubeconfigError(f"{source.label}: not a kubeconfig; `kubectl config view` shows what one looks like")
 
 
-def _referred(
-    entries: Mapping[str, Mapping[str, _Entry]], context: _Entry, context_name: str, kind: str
-) -> _Entry:
+def _referred(entries: Mapping[str, Mapping[str, _Entry]], context: _Entry, context_name: str, kind: str) -> _Entry:
     """Find the cluster or user that a context refers to."""
     singular = _KINDS[kind]
     name = str(context.body.get(singular) or "")

@@ -101,13 +101,9 @@ def _dns_name(host: str, text: str) -> str:
     name = host.lower()
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError(
-            f'must be a host name (ASCII letters, digits, hyphens, dots) or IP address, got "{text}"'
-        )
+        raise ValueError(f'must be a host name (ASCII letters, digits, hyphens, dots) or IP address, got "{text}"')
     if labels[-1].isdigit():
-        raise ValueError(
-            f'must be a host name or IP address; "{text}" looks like an IPv4 address and is none'
-        )
+        raise ValueError(f'must be a host name or IP address; "{text}" looks like an IPv4 address and is none')
     if name.endswith(_CLUSTER_DNS):
         raise ValueError(
             f'must be known outside the cluster, got "{text}"; '
@@ -133,9 +129,7 @@ def _take_apart(text: str) -> _Parts:
     host, name = (first, tail) if slash and (first == "localhost" or set(first) & {".", ":"}) else ("", rest)
     repository, colon, tag = name.partition(":")
     if repository != repository.lower():
-        raise ValueError(
-            f'must have a repository in lower case, got "{text}"; "{repository.lower()}" would do'
-        )
+        raise ValueError(f'must have a repository in lower case, got "{text}"; "{repository.lower()}" would do')
     if len(repository) > 255 or not all(_COMPONENT.fullmatch(part) for part in repository.split("/")):
         raise ValueError(
             f'must have a repository of lower-case letters and digits, with . _ / or - between, got "{text}"'

@@ -116,9 +116,7 @@ class RegistryServer(pulumi.ComponentResource):
         content: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions,
     ) -> kubernetes.core.v1.Secret:
-        return kubernetes.core.v1.Secret(
-            name, metadata={"namespace": namespace}, string_data=content, opts=opts
-        )
+        return kubernetes.core.v1.Secret(name, metadata={"namespace": namespace}, string_data=content, opts=opts)
 
 
 def _within(seconds: int) -> pulumi.CustomTimeouts:

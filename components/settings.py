@@ -137,17 +137,13 @@ class Settings:
     def _check_registry(self, problems: _Problems) -> None:
         with problems.caught("port", _set("port 5000")):
             references.check_port(self.port)
-        with problems.caught(
-            "host", f"{_set('host <address>')} (`kubectl get nodes -o wide` lists addresses)"
-        ):
+        with problems.caught("host", f"{_set('host <address>')} (`kubectl get nodes -o wide` lists addresses)"):
             object.__setattr__(self, "host", Address.parse(self.host, self.port).host)
         with problems.caught("pushHost", _set("pushHost localhost")):
             object.__setattr__(self, "push_host", Address.parse(self.push_host, self.port).host)
         with problems.caught("namespace", _set("namespace default")):
             cluster.check_namespace(self.namespace)
-        with problems.caught(
-            "image", f"{_set('image registry:3.1.2')}, or {_set('allowOutdatedImage true')}"
-        ):
+        with problems.caught("image", f"{_set('image registry:3.1.2')}, or {_set('allowOutdatedImage true')}"):
             references.check_registry_image(self.image, allow_outdated=self.allow_outdated_image)
         with problems.caught("node", f"{_set('node <name>')} (`kubectl get nodes` lists names)"):
             cluster.check_node(self.node)
@@ -283,9 +279,7 @@ def _check_kind(value: object, kind: object, *, secret: bool) -> None:
         right = isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
     if not right:
         shown = (
-            type(value).__name__
-            if secret or isinstance(value, pulumi.Output)
-            else json.dumps(value, default=repr)
+            type(value).__name__ if secret or isinstance(value, pulumi.Output) else json.dumps(value, default=repr)
         )
         raise ValueError(f"must be {_KINDS[kind]}, got {shown}")
 

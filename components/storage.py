@@ -108,7 +108,7 @@ def remove_data(
                         {
                             "name": "remove-data",
                             "image": image,
-                            "command": ["find", ROOT, "-mindepth", "1", "-delete"],
+                            "command": ["sh", "-c", f"rm -rf {ROOT}/* {ROOT}/.[!.]*"],
                             "security_context": HARDENED,
                             "resources": RESOURCES_OF_A_STEP,
                             "volume_mounts": [folder.mount],

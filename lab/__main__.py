@@ -18,7 +18,7 @@ STACK = "dev"
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; give its exit code."""
     chosen = _parser().parse_args(arguments)
-    lab = Lab(Path(os.path.abspath(chosen.lab)))
+    lab = Lab(Path(chosen.lab).resolve())
     try:
         return int(chosen.run(lab, chosen) or 0)
     except LabError as error:

@@ -76,9 +76,7 @@ class Entry:
         draft.mkdir(parents=True)
         build(draft)
         files = sorted(p for p in draft.rglob("*") if p.is_file() and not p.is_symlink())
-        record = {
-            str(p.relative_to(draft)): [p.stat().st_size, p.stat().st_mtime_ns, _sha256(p)] for p in files
-        }
+        record = {str(p.relative_to(draft)): [p.stat().st_size, p.stat().st_mtime_ns, _sha256(p)] for p in files}
         (draft / _RECORD).write_text(json.dumps(record))
         shutil.rmtree(self.path, ignore_errors=True)
         draft.rename(self.path)

@@ -133,5 +133,3 @@ def _save(path: Path, images: dict[str, tuple[list[_Layer], list[str]]]) -> None
                 {"Config": name, "RepoTags": [reference], "Layers": [f"{d}/layer.tar" for d in digests]}
             )
         add("manifest.json", json.dumps(manifest).encode())
-
-

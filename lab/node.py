@@ -85,17 +85,23 @@ class Node:
         Path("/etc/hosts").write_text("\n".join([*kept, f"{address} {self._of.name}", ""]))
 
     def _write_configuration(self) -> None:
-        for folder in ("/etc/cni/net.d", "/etc/containerd/certs.d", "/etc/docker", "/etc/kubernetes", "/run/lock"):
+        for folder in (
+            "/etc/cni/net.d",
+            "/etc/containerd/certs.d",
+            "/etc/docker",
+            "/etc/kubernetes",
+            "/run/lock",
+        ):
             Path(folder).mkdir(parents=True, exist_ok=True)
         Path("/etc/containerd/config.toml").write_text(_CONTAINERD.format(pause=PAUSE))
         Path("/etc/cni/net.d/10-lab.conflist").write_text(json.dumps(_CNI, indent=1))
         insecure = self._of.insecure_registries
         Path("/etc/docker/daemon.json").write_text(json.dumps({"insecure-registries": insecure}))
         for registry in insecure:
-            folder = Path("/etc/containerd/certs.d") / registry
-            folder.mkdir(exist_ok=True)
+            place = Path("/etc/containerd/certs.d") / registry
+            place.mkdir(exist_ok=True)
             # containerd 1.6 ignores a file without a host table
-            (folder / "hosts.toml").write_text(_HOSTS.format(registry=registry))
+            (place / "hosts.toml").write_text(_HOSTS.format(registry=registry))
         kubelet = _KUBELET | {
             "cgroupRoot": f"/{self._of.cgroup}",
             "authentication": {
@@ -187,7 +193,7 @@ class Node:
         context.load_cert_chain(self._pki / "admin.crt", self._pki / "admin.key")
         url = f"https://127.0.0.1:{API_PORT}{path}"
         try:
-            with urllib.request.urlopen(url, context=context, timeout=2) as answer:  # noqa: S310 — https, loopback
+            with urllib.request.urlopen(url, context=context, timeout=2) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
@@ -243,7 +249,11 @@ class Node:
         ]
 
     def _scheduler(self) -> list[str]:
-        return [self._program("kube-scheduler"), f"--kubeconfig={self._lab}/scheduler.conf", "--leader-elect=false"]
+        return [
+            self._program("kube-scheduler"),
+            f"--kubeconfig={self._lab}/scheduler.conf",
+            "--leader-elect=false",
+        ]
 
     def _kubelet(self) -> list[str]:
         return [

@@ -57,7 +57,7 @@ def unpack(folder: Path) -> None:
         (root / name).symlink_to(f"usr/{name}")  # some packages still ship /bin and /lib: merge them
     for package in sorted((state / "archives").glob("*.deb")):
         files = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
-        command = ["tar", "--extract", "--keep-directory-symlink", "--directory", root]
+        command = ["tar", "--extract", "--keep-directory-symlink", "--directory", str(root)]
         if subprocess.run(command, stdin=files.stdout, check=False).returncode or files.wait():
             raise LabError(f"Unpacking {package.name} failed; is the disk full?")
     for family in ("iptables", "ip6tables"):

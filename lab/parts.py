@@ -46,8 +46,7 @@ def prepare() -> tuple[Parts, Steps]:
     plugin = plugins.kubernetes_entry(entries["kubernetes-provider"])
 
     jobs = [_Job("fetching Debian packages (containerd, Docker Engine, CNI)", debian, packages.unpack)]
-    for tool in needed:
-        jobs.append(_Job(f"building {tool.title}", entries[tool.name], tool.builder(go)))
+    jobs += [_Job(f"building {tool.title}", entries[tool.name], tool.builder(go)) for tool in needed]
     jobs.append(
         _Job(
             "putting the images together",
@@ -71,9 +70,7 @@ def prepare() -> tuple[Parts, Steps]:
             job.entry.ensure(job.build)
     programs = [entries[name].path for name in ("kubernetes", "registry")]
     programs.append(own.parent if own else entries["pulumi"].path)
-    parts = Parts(
-        debian.path, entries["kubernetes"].path, images_entry.path, tuple(programs), pulumi, plugin.path
-    )
+    parts = Parts(debian.path, entries["kubernetes"].path, images_entry.path, tuple(programs), pulumi, plugin.path)
     return parts, steps
 
 
@@ -91,5 +88,3 @@ def _check_room(folder: Path) -> None:
             f"{folder} has {free / 10**9:.1f} GB free, and building the lab's tools takes {_ROOM / 10**9:.0f} GB: "
             "free some, or set XDG_CACHE_HOME to a folder on a larger disk."
         )
-
-

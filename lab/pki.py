@@ -67,7 +67,10 @@ class Authority:
             "clusters": [
                 {
                     "name": "minikube",
-                    "cluster": {"server": server, "certificate-authority-data": _text(_pem(self._certificate))},
+                    "cluster": {
+                        "server": server,
+                        "certificate-authority-data": _text(_pem(self._certificate)),
+                    },
                 }
             ],
             "users": [

@@ -23,7 +23,9 @@ def check(lab: Path, project: Path, cache: Path) -> None:
         raise LabError("The lab makes network and mount namespaces, which takes root: run `sudo make up`.")
     for program in ("apt-get", "dpkg-deb", "unshare", "nsenter", "tar"):
         if not shutil.which(program):
-            raise LabError(f"`{program}` is missing: the lab needs Debian, Ubuntu or a distribution made from them.")
+            raise LabError(
+                f"`{program}` is missing: the lab needs Debian, Ubuntu or a distribution made from them."
+            )
     for folder in (lab, project, cache):
         _check_place(folder)
     _check_room(lab)
@@ -32,7 +34,9 @@ def check(lab: Path, project: Path, cache: Path) -> None:
 
 def _check_place(folder: Path) -> None:
     if any(letter in str(folder) for letter in ":, \t\n"):
-        raise LabError(f"{folder} has a colon, comma or blank in its path, which overlay mounts cannot take: move it.")
+        raise LabError(
+            f"{folder} has a colon, comma or blank in its path, which overlay mounts cannot take: move it."
+        )
     for hidden in rootfs.HIDDEN:
         if folder.is_relative_to(hidden):
             raise LabError(f"{folder} lies in {hidden}, which a node has for itself: move it elsewhere.")
@@ -50,7 +54,9 @@ def _check_room(folder: Path) -> None:
 
 def _check_kernel(lab: Path) -> None:
     if not cgroups.is_v2() and not (cgroups.ROOT / "memory").is_dir():
-        raise LabError(f"There are no control groups at {cgroups.ROOT}: mount them, or use a machine that has them.")
+        raise LabError(
+            f"There are no control groups at {cgroups.ROOT}: mount them, or use a machine that has them."
+        )
     there = next(parent for parent in lab.parents if parent.exists())
     with tempfile.TemporaryDirectory(dir=there, prefix=".lab-check-") as folder:
         for name in ("lower", "upper", "work", "merged"):

@@ -88,7 +88,13 @@ def _pivot(root: Path) -> None:
 
 def _mount(source: str | None, target: Path, kind: str | None, flags: int = 0, options: str = "") -> None:
     encode = os.fsencode
-    arguments = (source and encode(source), encode(target), kind and encode(kind), flags, encode(options) or None)
+    arguments = (
+        source and encode(source),
+        encode(target),
+        kind and encode(kind),
+        flags,
+        encode(options) or None,
+    )
     if _libc.mount(*arguments):
         number = ctypes.get_errno()
         raise OSError(number, f"mounting {kind or source} at {target} failed: {os.strerror(number)}")

@@ -67,7 +67,11 @@ class Go:
     def run(self, folder: Path, *arguments: str) -> str:
         """Run `go` in a folder and give what it printed; on failure say which command it was."""
         command = [self._find(), *arguments]
-        environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath", "GOWORK": "off"}
+        environment = os.environ | {
+            "CGO_ENABLED": "0",
+            "GOFLAGS": "-buildvcs=false -trimpath",
+            "GOWORK": "off",
+        }
         result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if result.returncode:
             tail = "\n".join(result.stderr.strip().splitlines()[-15:])

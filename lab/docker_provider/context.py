@@ -184,9 +184,7 @@ class BuildContext:
                 ignored = rules.ignores(path)
                 if not ignored or path in always:
                     yield path
-                holds_more = (
-                    not ignored or rules.has_exceptions or any(p.startswith(f"{path}/") for p in always)
-                )
+                holds_more = not ignored or rules.has_exceptions or any(p.startswith(f"{path}/") for p in always)
                 if holds_more and entry.is_dir(follow_symlinks=False):
                     yield from walk(path)
 

@@ -17,12 +17,19 @@ import docker.errors
 import docker.types
 import docker.utils
 import requests
+import urllib3.exceptions
 
 from . import references
 from .context import BuildContext
 from .inputs import ImageInputs
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+_LOST = (
+    docker.errors.DockerException,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,  # what a connection that breaks within an answer raises
+    OSError,
+)
 _ANSWER_SECONDS = 5
 """How long the engine may take to answer its first question; a longer wait would look like a hang."""
 _TAIL_LINES = 20
@@ -92,10 +99,8 @@ class Job:
             image_id = self._build(client, image)
             return self._push(client, image, login) if push else image_id
         except docker.errors.APIError as error:
-            raise EngineError(
-                f"the Docker Engine at {self._address.host} refused: {_explain(error)}"
-            ) from error
-        except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+            raise EngineError(f"the Docker Engine at {self._address.host} refused: {_explain(error)}") from error
+        except _LOST as error:
             self._stop_if_cancelled()
             raise EngineError(f"lost the Docker Engine at {self._address.host}: {error}") from error
         finally:
@@ -106,7 +111,7 @@ class Job:
         try:
             options = docker.utils.kwargs_from_env(environment=environment)
             client = docker.APIClient(version="auto", timeout=_ANSWER_SECONDS, **options)
-        except (docker.errors.DockerException, requests.RequestException, OSError, ValueError) as error:
+        except (*_LOST, ValueError) as error:
             raise EngineError(
                 f"cannot reach a Docker Engine at {self._address.host} (taken from {self._address.source}): "
                 f"{_root_cause(error)}. Start the engine there, or name another address: "
@@ -194,9 +199,7 @@ class Job:
     def _push(self, client: docker.APIClient, image: ImageInputs, login: dict[str, str] | None) -> str:
         reference = references.parse(image.image_name)
         self._log(f"pushing {image.image_name}")
-        answers = client.push(
-            reference.repository, tag=reference.tag, stream=True, decode=True, auth_config=login
-        )
+        answers = client.push(reference.repository, tag=reference.tag, stream=True, decode=True, auth_config=login)
         digest = ""
         try:
             for aux in self._follow(answers):

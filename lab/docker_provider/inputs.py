@@ -80,9 +80,7 @@ def with_default_paths(build: Mapping[str, Plain]) -> dict[str, Plain]:
     context = build.get("context", ".")
     filled: dict[str, Plain] = {**build, "context": context}
     if "dockerfile" not in build:
-        filled["dockerfile"] = (
-            UNKNOWN if context == UNKNOWN else os.path.normpath(Path(str(context), "Dockerfile"))
-        )
+        filled["dockerfile"] = UNKNOWN if context == UNKNOWN else os.path.normpath(Path(str(context), "Dockerfile"))
     return filled
 
 
@@ -96,7 +94,8 @@ def check_image(inputs: Mapping[str, Plain]) -> list[str]:
     if shape:
         return shape
     build = _mapping(inputs, "build")
-    return [*_check_name(inputs, build), *_check_build(build)]
+    name_failures = [*_check_name(inputs, build)]
+    return name_failures if inputs.get("build") == UNKNOWN else [*name_failures, *_check_build(build)]
 
 
 def check_provider(config: Mapping[str, Plain]) -> list[str]:
@@ -118,6 +117,8 @@ def check_provider(config: Mapping[str, Plain]) -> list[str]:
 def is_buildable(inputs: Mapping[str, Plain]) -> bool:
     """Say whether preview knows all that a build needs."""
     build = _mapping(inputs, "build")
+    if inputs.get("build") == UNKNOWN:
+        return False
     needed = [inputs.get("imageName"), *(value for key, value in build.items() if key != DIGEST_KEY)]
     return UNKNOWN not in _leaves(needed)
 

@@ -46,9 +46,7 @@ def make_plugin(folder: Path, python: Path) -> Path:
     if missing:
         raise ModuleNotFoundError(f"{python} cannot run the Docker provider; missing: {missing}")
     if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(
-            f"{folder} is not empty; the Docker provider's plugin needs a folder of its own"
-        )
+        raise FileExistsError(f"{folder} is not empty; the Docker provider's plugin needs a folder of its own")
     sources = Path(__file__).parent
     target = folder / _PACKAGE
     target.mkdir(parents=True)

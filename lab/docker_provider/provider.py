@@ -121,6 +121,8 @@ class DockerProvider(api.Provider):
         if failures:
             return api.CheckResponse(request.new_inputs, _failures([log.hide(reason) for reason in failures]))
         build = given.get("build")
+        if build == rules.UNKNOWN:
+            return api.CheckResponse(request.new_inputs)
         filled = rules.with_default_paths(build if isinstance(build, Mapping) else {})
         if "platform" not in filled:
             filled["platform"] = rules.host_platform()
@@ -347,7 +349,7 @@ def serve() -> None:
     parser.add_argument("engine", help="address of the Pulumi engine")
     engine_address: str = parser.parse_known_args()[0].engine
 
-    provider = DockerProvider(engine_address)
+    provider, parent = DockerProvider(engine_address), os.getppid()
 
     async def run() -> None:
         server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
@@ -358,9 +360,12 @@ def serve() -> None:
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
         try:
-            await server.wait_for_termination()
+            # A Pulumi engine that was killed asks nothing any more and would leave this plugin behind.
+            while os.getppid() == parent:
+                await server.wait_for_termination(timeout=1)
         finally:
             await provider.cancel()
+            await server.stop(grace=None)
 
     # An interrupt is how the Pulumi engine ends a plugin that it no longer needs.
     with contextlib.suppress(KeyboardInterrupt):

@@ -1,0 +1,68 @@
+# The commands of the project; `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+STACK ?= dev
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Bytecode of the large Kubernetes SDK is worth keeping: without it each start compiles for a second.
+export PYTHONDONTWRITEBYTECODE :=
+PULUMI := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pulumi
+PULUMI_FLAGS := --stack $(STACK) --non-interactive --color never
+
+.PHONY: help venv up down shell status preview deploy test check bench format pins docs
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+venv: $(VENV)/.complete ## Make the Python environment from the pinned requirements
+
+$(VENV)/.complete: requirements.txt requirements-dev.txt constraints.txt
+	@echo "making the Python environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+up: venv ## Start the lab, and on it the registry, proven by an image that is pushed and pulled back
+	@$(RUN) -m lab up
+
+down: venv ## Destroy the stack and end the lab; nothing of it stays
+	@$(RUN) -m lab down
+
+shell: venv ## Open a shell on the lab's node, as `minikube ssh`
+	@$(RUN) -m lab shell
+
+status: venv ## Tell what runs in the lab
+	@$(RUN) -m lab status
+
+preview: venv ## Show what `up` would change on stack STACK (default dev); needs no lab, only the state and a cluster
+	@set -o pipefail; $(PULUMI) preview --diff $(PULUMI_FLAGS) 2>&1 | tee $${PREVIEW_LOG:-/dev/null}
+
+deploy: venv ## Bring up stack STACK on its own cluster; needs no lab
+	@$(PULUMI) up --yes $(PULUMI_FLAGS)
+
+check: venv ## Format, lint, types, workflows and unit tests; under a minute
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(RUN) docs/settings_table.py --check
+	@$(RUN) -m lab actionlint
+	@$(RUN) -m pytest --quiet tests/unit tests/components tests/program
+
+test: check ## Everything: the checks, then live tests in a lab of their own
+	@$(RUN) -m pytest tests/live
+
+bench: venv ## Measure, side by side, what the README claims
+	@$(RUN) -m bench
+
+format: venv ## Rewrite the sources in the project's format
+	@$(VENV)/bin/ruff check --fix --quiet . || true
+	@$(VENV)/bin/ruff format --quiet .
+
+docs: venv ## Write the settings tables anew from Pulumi.yaml
+	@$(RUN) docs/settings_table.py
+
+pins: ## Choose the newest versions that the requirements allow, and pin them in constraints.txt
+	@$(PYTHON) -m venv --clear $(VENV) && echo > constraints.txt
+	@$(VENV)/bin/pip install --quiet --requirement requirements-dev.txt
+	@{ echo "# Every version that pip may choose, so that each machine gets the same. Made by \`make pins\`."; $(VENV)/bin/pip freeze; } > constraints.txt

@@ -1,0 +1,62 @@
+"""Fixtures of the Docker provider's live tests."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import bcrypt
+import pytest
+
+from tests.live.docker_provider.stacks import PASSWORD, Lab, Registry, Stack
+
+
+@pytest.fixture
+def stack(lab: Lab, tmp_path: Path) -> Iterator[Stack]:
+    """Make a stack of its own for the test, and remove it."""
+    made = Stack(lab, tmp_path, f"image-{uuid4().hex[:8]}")
+    yield made
+    made.pulumi("stack", "rm", "--yes", "--force", check=True)
+
+
+@pytest.fixture(scope="session")
+def registry(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Start a registry with the account test on a free port of the node's loopback."""
+    folder = tmp_path_factory.mktemp("registry")
+    with socket.socket() as probe:
+        # Free out here, hence most likely inside too; a clash would fail the wait below.
+        probe.bind(("127.0.0.1", 0))
+        address = f"localhost:{probe.getsockname()[1]}"
+    line = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(5)).decode()
+    (folder / "htpasswd").write_text(f"test:{line}\n")
+    (folder / "config.yml").write_text(
+        "version: 0.1\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
+        f"http: {{addr: 127.0.0.1:{address.rpartition(':')[2]}}}\n"
+        f"auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n"
+    )
+    process = lab.start(["registry", "serve", folder / "config.yml"], folder / "log")
+    try:
+        wait_for(lab, address, folder / "log")
+        yield Registry(lab, address)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def wait_for(lab: Lab, address: str, log: Path) -> None:
+    """Wait up to ten seconds until the registry asks for a login."""
+    deadline = time.monotonic() + 10
+    command = [
+        "curl",
+        "--silent",
+        "--output",
+        "/dev/null",
+        "--write-out",
+        "%{http_code}",
+        f"http://{address}/v2/",
+    ]
+    while lab.run(command).stdout != "401":
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)

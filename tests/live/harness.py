@@ -1,0 +1,246 @@
+"""What live tests are written with: a node, a stack on it, and the registry's API as a client sees it.
+
+Everything runs the commands that people type, on the node of the tests' own lab.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.lifecycle import Lab
+
+PROJECT = Path(__file__).resolve().parents[2]
+ADDRESS = "192.168.99.100:5000"
+PUSH_ADDRESS = "localhost:5000"
+USER, PASSWORD = "test", "pass"
+_NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", ".lab*", ".*_cache", "__pycache__", "tests", "bench", "docs", "lab"
+)
+
+Result = subprocess.CompletedProcess
+
+
+@dataclass(frozen=True)
+class Node:
+    """The node of the tests' lab; `run` is like typing a command in `make shell`."""
+
+    lab: Lab
+
+    @classmethod
+    def start(cls) -> Node:
+        """Start the tests' lab unless it runs already; progress goes to the terminal."""
+        lab = Lab(Path(os.environ.get("TEST_LAB") or PROJECT / ".lab-tests").absolute())
+        command = [sys.executable, "-m", "lab", "--lab", str(lab.folder), "start"]
+        subprocess.run(command, cwd=PROJECT, check=True)
+        return cls(lab)
+
+    def end(self) -> None:
+        """End the lab, unless it is kept for the next run: TEST_LAB names one that a person keeps."""
+        if not os.environ.get("TEST_LAB"):
+            self.lab.end()
+
+    def run(
+        self,
+        words: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        check: bool = True,
+        timeout: float = 300,
+    ) -> Result[str]:
+        """Run a command on the node, output captured; with `check`, a failure shows what it printed."""
+        result = subprocess.run(
+            self.lab.command(words, cwd or PROJECT),
+            env=self.lab.environment() | dict(env or {}),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and result.returncode:
+            raise AssertionError(
+                f"{' '.join(words)} ended with {result.returncode}\n{result.stdout}\n{result.stderr}"
+            )
+        return result
+
+    def start_process(self, words: Sequence[str], log: Path, *, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start a background process on the node; the caller ends it."""
+        with log.open("wb") as file:
+            return subprocess.Popen(
+                self.lab.command(words, cwd or PROJECT), env=self.lab.environment(), stdout=file, stderr=file
+            )
+
+    def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
+        """What `kubectl` prints."""
+        return self.run(["kubectl", *words], stdin=stdin, check=check).stdout
+
+    def get(self, *words: str) -> dict[str, Any]:
+        """An object, or a list of them under `items`, as `kubectl get` gives it in JSON."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *words, "--output=json"))
+        return found
+
+    def registry(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        account: tuple[str, str] | None = (USER, PASSWORD),
+        headers: Sequence[str] = (),
+        address: str = PUSH_ADDRESS,
+    ) -> Answer:
+        """Ask the registry's API, such as `/v2/_catalog`; without an account when it is None."""
+        options = [f'url = "http://{address}{path}"', f'request = "{method}"', "max-time = 20"]
+        if method == "HEAD":
+            options.append("head")
+        if account:
+            escaped = ":".join(account).replace("\\", "\\\\").replace('"', '\\"')
+            options.append(f'user = "{escaped}"')
+        options += [f'header = "{header}"' for header in headers]
+        # The account goes by standard input, as the product never puts one into process arguments either.
+        words = ["curl", "--silent", "--show-error", "--include", "--config", "-"]
+        text = self.run(words, stdin="\n".join(options)).stdout
+        head, _, body = text.replace("\r\n", "\n").partition("\n\n")
+        first, *lines = head.splitlines()
+        fields = dict(line.split(": ", 1) for line in lines if ": " in line)
+        return Answer(int(first.split()[1]), {name.lower(): value for name, value in fields.items()}, body)
+
+    def wait_for(self, condition: str, what: str, *, seconds: int = 60) -> None:
+        """Wait with `kubectl wait --for=condition what`, such as `jsonpath={.status.phase}=Running`, `pod/x`."""
+        self.kubectl("wait", f"--for={condition}", what, f"--timeout={seconds}s")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the registry's API."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of what `pulumi up` did: for example updated, kubernetes:core/v1:Secret, registry-htpasswd."""
+
+    operation: str
+    type: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Update:
+    """The end of one Pulumi command."""
+
+    code: int
+    output: str
+    """Both streams as a person reads them."""
+    seconds: float
+
+    @property
+    def changes(self) -> set[Change]:
+        """What was created, updated, replaced or deleted, read from the lines that people read."""
+        pattern = r"^ *\S+ +(\S+:\S+) (\S+) (created|updated|replaced|deleted)(?: \(|$)"
+        return {Change(m[3], m[1], m[2]) for m in re.finditer(pattern, self.output, re.MULTILINE)}
+
+    @property
+    def changed(self) -> set[tuple[str, str]]:
+        """The same as (operation, resource name) without components and providers."""
+        return {
+            (change.operation, change.name) for change in self.changes if "private-registry:" not in change.type
+        }
+
+
+@dataclass
+class Stack:
+    """A project folder with its dev stack, and the Pulumi commands on it."""
+
+    node: Node
+    folder: Path
+    backend: Path
+    name: str = "dev"
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, node: Node, folder: Path) -> Stack:
+        """Copy the project and make its stack, with an own state backend beside the copy."""
+        shutil.copytree(PROJECT, folder, ignore=_NOT_COPIED, dirs_exist_ok=True)
+        backend = folder / ".state"
+        backend.mkdir()
+        stack = cls(node, folder, backend, environment={"PULUMI_BACKEND_URL": f"file://{backend}"})
+        stack.pulumi("stack", "select", "--create", "--stack", stack.name)
+        return stack
+
+    def pulumi(
+        self,
+        *words: str,
+        check: bool = True,
+        stdin: str | None = None,
+        timeout: float = 600,
+    ) -> Update:
+        """Run a Pulumi command in the project's folder."""
+        started = time.monotonic()
+        result = self.node.run(
+            ["pulumi", *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=stdin,
+            check=False,
+            timeout=timeout,
+        )
+        update = Update(result.returncode, result.stdout + result.stderr, time.monotonic() - started)
+        if check and update.code:
+            raise AssertionError(f"pulumi {' '.join(words)} ended with {update.code}:\n{update.output}")
+        return update
+
+    def set(self, key: str, value: str, *, secret: bool = False, path: bool = False) -> None:
+        """Set a config value; it goes by standard input, so that every byte of it arrives."""
+        flags = (["--secret"] if secret else ["--plaintext"]) + (["--path"] if path else [])
+        self.pulumi("config", "set", *flags, key, "--stack", self.name, stdin=value)
+
+    def unset(self, key: str) -> None:
+        """Remove a config value."""
+        self.pulumi("config", "rm", key, "--stack", self.name)
+
+    def up(self, *words: str, check: bool = True) -> Update:
+        """`pulumi up --yes`, without the preview unless asked for otherwise."""
+        return self.pulumi("up", "--yes", "--skip-preview", "--stack", self.name, *words, check=check)
+
+    def preview(self, *words: str, check: bool = True) -> Update:
+        """`pulumi preview`."""
+        return self.pulumi("preview", "--stack", self.name, *words, check=check)
+
+    def refresh(self) -> Update:
+        """`pulumi refresh --yes`."""
+        return self.pulumi("refresh", "--yes", "--stack", self.name)
+
+    def destroy(self, *, check: bool = True) -> Update:
+        """`pulumi destroy --yes`."""
+        return self.pulumi("destroy", "--yes", "--stack", self.name, check=check)
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets masked."""
+        found: dict[str, Any] = json.loads(
+            self.node.run(
+                ["pulumi", "stack", "output", "--json", "--stack", self.name],
+                cwd=self.folder,
+                env=self.environment,
+            ).stdout
+        )
+        return found
+
+    def remove(self) -> None:
+        """Destroy what is up and remove the images from the node, so that the next module starts from nothing."""
+        self.destroy(check=False)
+        self.node.run(["sh", "-c", "rm -rf /data/registry"])

@@ -1,0 +1,53 @@
+"""From an empty cluster to a proven pipeline, by one `pulumi up`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.live.harness import PASSWORD, USER, Node, Stack, Update
+
+
+@pytest.fixture(scope="module")
+def preview(stack: Stack) -> Update:
+    """The preview before anything is up."""
+    return stack.preview()
+
+
+@pytest.fixture(scope="module")
+def first_up(preview: Update, stack: Stack) -> Update:
+    """The one `up`, after that preview."""
+    assert preview.code == 0
+    return stack.up()
+
+
+def test_the_proof_pod_runs_the_digest_that_the_registry_reports_for_the_tag(
+    first_up: Update, stack: Stack, lab: Node
+) -> None:
+    """The Pod's image is the registry's answer for the tag, by digest and not by tag."""
+    answer = lab.registry(
+        "/v2/alpine_test/manifests/test_1.0",
+        method="HEAD",
+        headers=["Accept: application/vnd.docker.distribution.manifest.v2+json"],
+    )
+    pod = lab.get("pod", stack.outputs()["proofPod"])
+
+    assert first_up.code == 0
+    assert pod["status"]["phase"] == "Running"
+    assert pod["spec"]["containers"][0]["image"] == stack.outputs()["image"]
+    assert pod["spec"]["containers"][0]["image"].endswith(f"@{answer.headers['docker-content-digest']}")
+    assert pod["status"]["containerStatuses"][0]["imageID"].endswith(answer.headers["docker-content-digest"])
+
+
+def test_commands_in_the_outputs_work_as_pasted(first_up: Update, stack: Stack, lab: Node) -> None:
+    """Login, push, pull and catalog need nothing but the password that they ask for."""
+    assert first_up.code == 0
+    commands = stack.outputs()["commands"]
+    login = lab.run(["sh", "-c", f"{commands['login']} --password-stdin"], stdin=PASSWORD)
+    push = lab.run(["sh", "-c", commands["push"]])
+    pull = lab.run(["sh", "-c", commands["pull"]])
+    catalog = lab.run(["sh", "-c", commands["catalog"].replace(f"--user {USER}", f"--user {USER}:{PASSWORD}")])
+
+    assert "Login Succeeded" in login.stdout
+    assert "digest: sha256:" in push.stdout
+    assert "Status:" in pull.stdout
+    assert '{"repositories":["alpine_test"]}' in catalog.stdout

@@ -1,0 +1,142 @@
+"""Pulumi.yaml, the Settings class, the stack files and the documents say the same."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings import Settings, key_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+FIELDS = {key_of(field.name): field for field in dataclasses.fields(Settings)}
+TYPES: dict[object, str] = {
+    str: "string",
+    int: "integer",
+    bool: "boolean",
+    tuple[str, ...]: "array",
+    Mapping[str, str]: "object",
+}
+
+
+def default_of(field: dataclasses.Field[Any]) -> object:
+    """Give a field's default as Pulumi.yaml would write it."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return list(field.default) if isinstance(field.default, tuple) else field.default
+
+
+def unknown_keys(stack: Mapping[str, Any]) -> set[str]:
+    """List what a stack file sets under the project's namespace and no setting is called."""
+    keys = {
+        key.removeprefix("private-registry:")
+        for key in stack.get("config", {})
+        if key.startswith("private-registry:")
+    }
+    return keys - FIELDS.keys()
+
+
+def test_project_declares_every_field_and_no_other() -> None:
+    """In the same order, so that both read alike."""
+    assert list(PROJECT["config"]) == list(FIELDS)
+
+
+@pytest.mark.parametrize("key", FIELDS)
+def test_type_default_and_description_agree(key: str) -> None:
+    """A default that differs would depend on who makes the settings."""
+    declared, field = PROJECT["config"][key], FIELDS[key]
+
+    assert declared["type"] == TYPES[field.type]
+    assert declared.get("default", dataclasses.MISSING) == default_of(field)
+    assert declared["description"].endswith(".")
+
+
+def test_password_is_secret_and_the_only_setting_without_a_default() -> None:
+    """The engine asks for it, refuses it in clear text, and allows no default for a secret."""
+    assert [key for key, declared in PROJECT["config"].items() if declared.get("secret")] == ["password"]
+    assert [key for key, declared in PROJECT["config"].items() if "default" not in declared] == ["password"]
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda file: file.name)
+def test_stack_files_use_known_keys_only(file: Path) -> None:
+    """A misspelt key in a shipped stack would stop its first `up`."""
+    assert unknown_keys(yaml.safe_load(file.read_text(encoding="utf-8"))) == set()
+
+
+def test_an_unknown_key_of_a_stack_file_is_seen() -> None:
+    """The check above can fail, even while no stack file is wrong."""
+    assert unknown_keys({"config": {"private-registry:hots": "x", "kubernetes:context": "y"}}) == {"hots"}
+
+
+def test_documents_show_the_current_table() -> None:
+    """Made by docs/settings_table.py from Pulumi.yaml."""
+    check = subprocess.run(
+        [sys.executable, ROOT / "docs/settings_table.py", "--check"], capture_output=True, text=True
+    )
+
+    assert (check.returncode, check.stdout) == (0, "")
+    assert "| `port` | integer | `5000` |" in (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Copy the files that the generator reads and writes."""
+    (tmp_path / "docs").mkdir()
+    for name in ("Pulumi.yaml", "docs/settings_table.py", "docs/settings.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def generate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the generator of a copy."""
+    return subprocess.run(
+        [sys.executable, folder / "docs/settings_table.py", *arguments], capture_output=True, text=True
+    )
+
+
+def test_an_outdated_table_is_reported_and_repaired(copy: Path) -> None:
+    """In README.md as in docs/settings.md, and only between the markers."""
+    manifest = copy / "Pulumi.yaml"
+    manifest.write_text(manifest.read_text().replace("default: 5000", "default: 5001"))
+    readme = copy / "README.md"
+    readme.write_text("before\n<!-- settings -->\nold\n<!-- /settings -->\nafter\n")
+    outdated = generate(copy, "--check")
+
+    assert outdated.returncode == 1
+    assert outdated.stdout.splitlines() == [
+        "README.md: table of settings is out of date",
+        "docs/settings.md: table of settings is out of date",
+        "fix: python docs/settings_table.py",
+    ]
+    assert "old" in readme.read_text()
+
+    assert generate(copy).returncode == 0
+    assert generate(copy, "--check").returncode == 0
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- settings -->\n| Setting |")
+    assert text.endswith("<!-- /settings -->\nafter\n")
+    assert "| `port` | integer | `5001` |" in text
+    assert "| `port` | integer | `5001` |" in (copy / "docs/settings.md").read_text()
+
+
+def test_documents_without_markers_stay(copy: Path) -> None:
+    """A README that shows no table is nobody's error."""
+    (copy / "README.md").write_text("text\n")
+
+    assert generate(copy, "--check").returncode == 0
+
+
+def test_a_marker_without_its_end_is_an_error(copy: Path) -> None:
+    """Else all that follows it would be replaced."""
+    (copy / "README.md").write_text("<!-- settings -->\nkeep me\n")
+    result = generate(copy)
+
+    assert result.returncode == 1
+    assert "<!-- settings --> without <!-- /settings -->" in result.stderr
+    assert "keep me" in (copy / "README.md").read_text()
