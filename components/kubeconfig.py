@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pulumi
 import yaml
 
 _KEY: Final = "private-registry:kubeconfig"
@@ -26,8 +27,11 @@ _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 """The one extension that clients act on: it configures an exec plugin."""
 
 
-class KubeconfigError(ValueError):
-    """No usable kubeconfig. The text names the setting or file at fault and what would do."""
+class KubeconfigError(pulumi.RunError, ValueError):
+    """No usable kubeconfig. The text names the setting or file at fault and what would do.
+
+    As a RunError, the engine shows it without a traceback.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,7 @@ def table(project: dict[str, Any]) -> str:
         kind = f"array of {setting['items']['type']}" if "items" in setting else setting["type"]
         default = setting.get("default")
         shown = (
-            f"`{default if isinstance(default, str) else json.dumps(default)}`"
-            if "default" in setting
-            else "none"
+            f"`{default if isinstance(default, str) else json.dumps(default)}`" if "default" in setting else "none"
         )
         if default == "":
             shown = "empty"

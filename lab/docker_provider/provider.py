@@ -76,9 +76,7 @@ class Log:
 
     def _send(self, severity: "engine_pb2.LogSeverity.ValueType", message: str, *, ephemeral: bool) -> None:
         self._engine.Log(
-            engine_pb2.LogRequest(
-                severity=severity, message=self.hide(message), urn=self._urn, ephemeral=ephemeral
-            )
+            engine_pb2.LogRequest(severity=severity, message=self.hide(message), urn=self._urn, ephemeral=ephemeral)
         )
 
 
@@ -282,9 +280,7 @@ def diff_inputs(old: Mapping[str, Plain], new: Mapping[str, Plain]) -> api.DiffR
     return api.DiffResponse(
         changes=bool(changed),
         diffs=changed,
-        detailed_diff={
-            key: api.PropertyDiff(kinds[key in old, key in new], input_diff=True) for key in changed
-        },
+        detailed_diff={key: api.PropertyDiff(kinds[key in old, key in new], input_diff=True) for key in changed},
     )
 
 

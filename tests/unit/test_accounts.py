@@ -142,9 +142,7 @@ def test_refuses_passwords_that_cannot_work(password: str, message: str) -> None
 
 @pytest.mark.parametrize(("password", "size"), [("x" * 73, 73), ("€" * 25, 75)])
 @pytest.mark.parametrize("development", [True, False])
-def test_c05_refuses_passwords_longer_than_bcrypt_reads(
-    password: str, size: int, *, development: bool
-) -> None:
+def test_c05_refuses_passwords_longer_than_bcrypt_reads(password: str, size: int, *, development: bool) -> None:
     """The limit is given in bytes, and counts bytes: 25 characters can be too many."""
     with pytest.raises(
         ValueError, match=rf"must be at most 72 bytes of UTF-8 \(bcrypt reads no more\), got {size}"

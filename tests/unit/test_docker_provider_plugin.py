@@ -52,9 +52,7 @@ def test_any_other_difference_is_an_update_and_never_a_replacement(
 
 def test_secrets_are_found_wherever_they_are() -> None:
     """A secret object makes secrets of all its texts."""
-    args = PropertyValue(
-        {"A": PropertyValue("one"), "B": PropertyValue([PropertyValue("two")])}, is_secret=True
-    )
+    args = PropertyValue({"A": PropertyValue("one"), "B": PropertyValue([PropertyValue("two")])}, is_secret=True)
     inputs = PropertyValue(
         {"args": args, "name": PropertyValue("open"), "p": PropertyValue("three", is_secret=True)}
     )

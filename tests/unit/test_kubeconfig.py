@@ -79,6 +79,17 @@ def test_c30_path_home_content_and_environment_give_the_same_bytes(
     assert results[0].server == "https://one.test:6443"
 
 
+def test_order_of_fields_makes_no_difference() -> None:
+    """Tools write the same credentials in their own order."""
+    user = {"username": "me", "password": CANARY}
+    first, second = (
+        kubeconfig.resolve(json.dumps(config(user=fields)), "", {}).content
+        for fields in (user, dict(reversed(user.items())))
+    )
+
+    assert first == second
+
+
 def test_c30_setting_wins_over_the_environment(tmp_path: Path) -> None:
     """As `--kubeconfig` does with kubectl."""
     one, two = write(tmp_path / "1", config("one")), write(tmp_path / "2", config("two"))
@@ -131,9 +142,7 @@ def test_certificate_files_are_inlined_from_the_folder_of_their_kubeconfig(tmp_p
     for name in ("ca", "crt", "key"):
         (tmp_path / name).write_bytes(name.encode() + b"\xff")
     user = {"client-certificate": "crt", "client-key": str(tmp_path / "key")}
-    document = resolved(
-        write(tmp_path / "config", config(cluster={"certificate-authority": "./ca"}, user=user))
-    )
+    document = resolved(write(tmp_path / "config", config(cluster={"certificate-authority": "./ca"}, user=user)))
 
     cluster, user = body(document, "clusters"), body(document, "users")
     assert set(cluster) == {"server", "certificate-authority-data"}
@@ -176,9 +185,7 @@ def test_commands_on_the_path_stay() -> None:
 def test_notes_of_tools_are_dropped_and_exec_settings_kept() -> None:
     """Minikube writes a new time at each start, which must not look like another cluster."""
     kept = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "x"}}
-    document = config(
-        cluster={"extensions": [{"name": "cluster_info", "extension": {"last-update": "now"}}, kept]}
-    )
+    document = config(cluster={"extensions": [{"name": "cluster_info", "extension": {"last-update": "now"}}, kept]})
     document["contexts"][0]["context"]["extensions"] = [{"name": "context_info"}]
     reduced = resolved(json.dumps(document))
 

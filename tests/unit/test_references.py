@@ -29,9 +29,7 @@ def test_c08_every_form_of_an_address_becomes_host_and_port(text: str) -> None:
     assert str(Address.parse(text, 5000)) == "10.0.0.5:5000"
 
 
-@pytest.mark.parametrize(
-    "text", ["2001:DB8::5", "[2001:db8::5]", "[2001:db8::5]:5000", "http://[2001:db8:0::5]/"]
-)
+@pytest.mark.parametrize("text", ["2001:DB8::5", "[2001:db8::5]", "[2001:db8::5]:5000", "http://[2001:db8:0::5]/"])
 def test_ipv6_addresses_get_brackets(text: str) -> None:
     """An IPv6 address may come with or without brackets, and always leaves with them."""
     assert str(Address.parse(text, 5000)) == "[2001:db8::5]:5000"
@@ -86,9 +84,7 @@ def test_refuses_credentials_in_an_address_without_showing_them() -> None:
     assert "canary" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "host", ["registry.default.svc", "registry.registry.svc.cluster.local", "R.cluster.local"]
-)
+@pytest.mark.parametrize("host", ["registry.default.svc", "registry.registry.svc.cluster.local", "R.cluster.local"])
 def test_c12_refuses_names_of_cluster_dns(host: str) -> None:
     """A node's runtime does not ask cluster DNS, so such an image could never be pulled."""
     with pytest.raises(ValueError, match="nodes and Docker Engines resolve the name, not Pods"):
@@ -245,9 +241,7 @@ def test_accepts_platforms(platform: str) -> None:
     references.check_platform(platform)
 
 
-@pytest.mark.parametrize(
-    "platform", ["", "linux", "amd64/", "Linux/AMD64", "linux/amd64/v8/x", "linux/amd64\n"]
-)
+@pytest.mark.parametrize("platform", ["", "linux", "amd64/", "Linux/AMD64", "linux/amd64/v8/x", "linux/amd64\n"])
 def test_refuses_other_platforms(platform: str) -> None:
     """An unset platform would mean that of whichever machine runs the program (C26)."""
     with pytest.raises(ValueError, match="must be os/architecture or os/architecture/variant, got"):

@@ -28,9 +28,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
         secret: tuple[str, ...] = ("password", "users"),
         **needed: str,
     ) -> Settings:
-        config = {
-            key: value for key, value in {**NEEDED, **(values or {}), **needed}.items() if value != "unset"
-        }
+        config = {key: value for key, value in {**NEEDED, **(values or {}), **needed}.items() if value != "unset"}
         pulumi.runtime.set_all_config(
             {key if ":" in key else f"private-registry:{key}": value for key, value in config.items()},
             [f"private-registry:{key}" for key in secret],
@@ -109,9 +107,7 @@ def test_c48_wrong_types_are_refused_by_name(load: Load, key: str, value: str, m
     with pytest.raises(SettingsError) as refused:
         load({key: value})
 
-    assert refused.value.problems == (
-        f"private-registry:{key} {message}; fix: see {key} in docs/settings.md",
-    )
+    assert refused.value.problems == (f"private-registry:{key} {message}; fix: see {key} in docs/settings.md",)
 
 
 def test_an_output_is_no_string() -> None:
@@ -153,9 +149,7 @@ def test_misspelt_keys_are_found_in_the_environment_of_the_language_host(
     load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host passes the stack's keys there too."""
-    config = {f"private-registry:{key}": value for key, value in NEEDED.items()} | {
-        "private-registry:nod": "x"
-    }
+    config = {f"private-registry:{key}": value for key, value in NEEDED.items()} | {"private-registry:nod": "x"}
     load()
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
     CONFIG.set({})
@@ -166,9 +160,7 @@ def test_misspelt_keys_are_found_in_the_environment_of_the_language_host(
 
 def test_keys_of_other_namespaces_are_left_alone(load: Load) -> None:
     """Providers and Pulumi have settings of their own."""
-    assert (
-        load({"kubernetes:context": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).host == "10.0.0.5"
-    )
+    assert load({"kubernetes:context": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).host == "10.0.0.5"
 
 
 @pytest.mark.parametrize(
@@ -349,10 +341,7 @@ def test_c14_plain_http_at_other_machines_comes_with_the_settings_it_needs() -> 
     """The exact lines for containerd, Docker and minikube, with the address filled in."""
     [pull] = made(host="10.0.0.5").warnings
 
-    assert (
-        'server = "http://10.0.0.5:5000"\n  [host."http://10.0.0.5:5000"]\n    capabilities = ["pull", '
-        in pull
-    )
+    assert 'server = "http://10.0.0.5:5000"\n  [host."http://10.0.0.5:5000"]\n    capabilities = ["pull", ' in pull
     assert "/etc/containerd/certs.d/10.0.0.5:5000/hosts.toml" in pull
     assert '{"insecure-registries": ["10.0.0.5:5000"]}' in pull
     assert "--insecure-registry=10.0.0.5:5000" in pull

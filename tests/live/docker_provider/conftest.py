@@ -9,11 +9,12 @@ from uuid import uuid4
 import bcrypt
 import pytest
 
-from tests.live.docker_provider.stacks import PASSWORD, Lab, Registry, Stack
+from tests.live.docker_provider.stacks import PASSWORD, Registry, Stack
+from tests.live.harness import Node
 
 
 @pytest.fixture
-def stack(lab: Lab, tmp_path: Path) -> Iterator[Stack]:
+def stack(lab: Node, tmp_path: Path) -> Iterator[Stack]:
     """Make a stack of its own for the test, and remove it."""
     made = Stack(lab, tmp_path, f"image-{uuid4().hex[:8]}")
     yield made
@@ -21,7 +22,7 @@ def stack(lab: Lab, tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def registry(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def registry(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry with the account test on a free port of the node's loopback."""
     folder = tmp_path_factory.mktemp("registry")
     with socket.socket() as probe:
@@ -36,16 +37,18 @@ def registry(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reg
         f"http: {{addr: 127.0.0.1:{address.rpartition(':')[2]}}}\n"
         f"auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n"
     )
-    process = lab.start(["registry", "serve", folder / "config.yml"], folder / "log")
+    # Its id on the node: a signal to the process out here would end only the command that entered the node.
+    script = f"echo $$ > {folder}/pid; exec registry serve {folder}/config.yml"
+    process = lab.start_process(["sh", "-c", script], folder / "log")
     try:
         wait_for(lab, address, folder / "log")
         yield Registry(lab, address)
     finally:
-        process.terminate()
+        lab.run(["kill", (folder / "pid").read_text().strip()])
         process.wait(timeout=10)
 
 
-def wait_for(lab: Lab, address: str, log: Path) -> None:
+def wait_for(lab: Node, address: str, log: Path) -> None:
     """Wait up to ten seconds until the registry asks for a login."""
     deadline = time.monotonic() + 10
     command = [
@@ -57,6 +60,6 @@ def wait_for(lab: Lab, address: str, log: Path) -> None:
         "%{http_code}",
         f"http://{address}/v2/",
     ]
-    while lab.run(command).stdout != "401":
+    while lab.run(command, check=False).stdout != "401":
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)

@@ -1,11 +1,13 @@
-"""What the live tests of the Docker provider share: the lab as they see it, small stacks, a registry."""
+"""What the live tests of the Docker provider share: small stacks of one image, and a registry to push to."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+from tests.live.harness import Node
 
 PASSWORD = "canary-Pa55"
 HEADER = "import pulumi\nimport pulumi_docker as docker\n"
@@ -28,28 +30,10 @@ except urllib.error.HTTPError as error:
 """
 
 
-class Lab(Protocol):
-    """The node: an engine on its standard socket, and `pulumi` on PATH."""
-
-    def run(
-        self,
-        command: Sequence[str | Path],
-        *,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        input: str | None = None,  # noqa: A002  # as subprocess calls it
-        check: bool = False,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside the node."""
-
-    def start(self, command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
-        """Start a command inside the node."""
-
-
 class Registry:
     """A registry with one account on the node's loopback, where an engine pushes over plain HTTP."""
 
-    def __init__(self, lab: Lab, address: str) -> None:
+    def __init__(self, lab: Node, address: str) -> None:
         self._lab = lab
         self.address = address
 
@@ -63,13 +47,16 @@ class Registry:
 class Stack:
     """A Pulumi project of one test, with a context `app` that is built into an image from nothing."""
 
-    def __init__(self, lab: Lab, folder: Path, name: str) -> None:
+    def __init__(self, lab: Node, folder: Path, name: str) -> None:
         self.lab = lab
         self.folder = folder
         self.app = folder / "app"
         self.app.mkdir()
         (self.app / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
         (self.app / "a.txt").write_text("one\n")
+        state = folder / ".state"
+        state.mkdir()
+        self.backend = {"PULUMI_BACKEND_URL": f"file://{state}"}
         (folder / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
         self.pulumi("stack", "init", "dev", check=True)
 
@@ -84,7 +71,7 @@ class Stack:
         command = ["pulumi", *arguments, "--non-interactive", "--stack", "dev"]
         if arguments[:2] == ("stack", "init"):
             command = ["pulumi", *arguments, "--non-interactive"]
-        result = self.lab.run(command, cwd=self.folder, env=env)
+        result = self.lab.run(command, cwd=self.folder, env={**self.backend, **(env or {})}, check=False)
         assert not check or result.returncode == 0, result.stdout + result.stderr
         return result
 

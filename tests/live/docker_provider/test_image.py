@@ -5,14 +5,13 @@ import time
 
 import pytest
 
-from tests.live.docker_provider.stacks import PASSWORD, Lab, Registry, Stack
+from tests.live.docker_provider.stacks import PASSWORD, Registry, Stack
+from tests.live.harness import Node
 
 NO_ENGINE = "unix:///run/no-engine.sock"
 
 
-def pushed(
-    registry: Registry, *, name: str, password: str = PASSWORD, server: str = "", more: str = ""
-) -> str:
+def pushed(registry: Registry, *, name: str, password: str = PASSWORD, server: str = "", more: str = "") -> str:
     """Write the program that pushes `app` under a repository's name."""
     return f"""
 image = docker.Image(
@@ -196,9 +195,7 @@ def test_without_a_push_the_digest_is_the_local_image(stack: Stack) -> None:
     """`skipPush` needs no host in the name and gives the image's id."""
     stack.program(local(APP, name="image-test-local:v1"))
     digest = stack.up()["repo_digest"]
-    found = stack.lab.run(
-        ["docker", "image", "inspect", "--format", "{{.Id}}", "image-test-local:v1"], check=True
-    )
+    found = stack.lab.run(["docker", "image", "inspect", "--format", "{{.Id}}", "image-test-local:v1"], check=True)
     assert digest == found.stdout.strip()
 
 
@@ -235,14 +232,10 @@ def test_a_dockerfile_outside_the_context_is_used(stack: Stack) -> None:
     """The Dockerfile may lie beside the context, and then is no part of the image."""
     (stack.app / "Dockerfile").unlink()
     (stack.folder / "Other").write_text("FROM scratch\nCOPY a.txt /\nLABEL from=other\n")
-    stack.program(
-        local('docker.DockerBuildArgs(context="app", dockerfile="Other")', name="image-test-other:v1")
-    )
+    stack.program(local('docker.DockerBuildArgs(context="app", dockerfile="Other")', name="image-test-other:v1"))
     stack.up()
     label = '{{index .Config.Labels "from"}}'
-    found = stack.lab.run(
-        ["docker", "image", "inspect", "--format", label, "image-test-other:v1"], check=True
-    )
+    found = stack.lab.run(["docker", "image", "inspect", "--format", label, "image-test-other:v1"], check=True)
     assert found.stdout.strip() == "other"
 
 
@@ -266,19 +259,17 @@ def test_bad_inputs_are_refused_in_preview(stack: Stack, build: str, name: str, 
     assert said in (result.stdout + result.stderr).replace("lowercase", "lower case")
 
 
-def test_an_interrupt_ends_a_build_quickly(stack: Stack, lab: Lab) -> None:
+def test_an_interrupt_ends_a_build_quickly(stack: Stack, lab: Node) -> None:
     """Ctrl-C ends a build that would take minutes, and the engine does not go on with it."""
-    listing = lab.run(["sh", "-c", 'ls "$PULUMI_HOME/plugins/resource-docker-v5.2.0"'])
+    listing = lab.run(["sh", "-c", 'ls "$PULUMI_HOME/plugins/resource-docker-v5.2.0"'], check=False)
     if "docker_provider" not in listing.stdout:
         pytest.skip("the official plugin does not answer a cancellation")
     marker = stack.folder.name
-    (stack.app / "Dockerfile").write_text(
-        f"FROM alpine\nRUN : {marker}; while true; do echo tick; sleep 1; done\n"
-    )
+    (stack.app / "Dockerfile").write_text(f"FROM alpine\nRUN : {marker}; while true; do echo tick; sleep 1; done\n")
     stack.program(local('docker.DockerBuildArgs(context="app", network="none")'))
     started = time.monotonic()
     command = ["timeout", "--foreground", "--signal=INT", "6", "pulumi", "up", "--yes", "--skip-preview"]
-    result = lab.run(command, cwd=stack.folder)
+    result = lab.run(command, cwd=stack.folder, env=stack.backend, check=False)
     assert "tick" in result.stdout
     assert time.monotonic() - started < 12
     time.sleep(1)

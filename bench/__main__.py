@@ -1,0 +1,129 @@
+"""`make bench`: the product beside what it is compared with, in turns, on one machine in one run.
+
+Prints medians with the fastest and slowest run, and their ratios; absolute times depend on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.ui import say
+from tests.live.harness import PROJECT, Node, Stack
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
+_HERE = Path(__file__).parent
+_EMPTY = "name: empty\nruntime: python\n"
+
+
+@dataclass
+class Series:
+    """Seconds of one thing, run after run."""
+
+    name: str
+    seconds: list[float] = field(default_factory=list)
+
+    def measure(self, run: Callable[[], object]) -> None:
+        """Run it once more."""
+        started = time.monotonic()
+        run()
+        self.seconds.append(time.monotonic() - started)
+
+    @property
+    def median(self) -> float:
+        """The median of all runs but the first, which warms caches for the others."""
+        return statistics.median(self.seconds[1:])
+
+    def __str__(self) -> str:
+        rest = self.seconds[1:]
+        return f"{self.name:<58} {self.median:5.2f} s  ({min(rest):.2f} to {max(rest):.2f})"
+
+
+@dataclass
+class Bench:
+    """The arms of the comparison on one node."""
+
+    node: Node
+    folder: Path
+    creations: dict[str, list[float]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Measure everything and print it."""
+        stack = Stack.make(self.node, self.folder / "project")
+        empty = self._empty_program()
+        first, script = Series("first `pulumi up`"), Series("the tutorial's steps as a shell script")
+        destroy, delete = Series("`pulumi destroy`"), Series("`kubectl delete` of the script's objects")
+        again, nothing = Series("`pulumi up` without changes"), Series("the same of an empty Pulumi program")
+        for number in range(ROUNDS + 1):
+            say(f"round {number} of {ROUNDS}" + (" (not counted)" if number == 0 else ""))
+            self._forget_images()
+            script.measure(lambda: self._script("tutorial.sh"))
+            delete.measure(lambda: self._script("tutorial_delete.sh"))
+            self._forget_images()
+            first.measure(lambda: self._note_creations(stack.up().output))
+            again.measure(stack.up)
+            nothing.measure(empty.up)
+            destroy.measure(stack.destroy)
+        stack.remove()
+        self._print([(first, script, 2.2), (again, nothing, 1.8), (destroy, delete, None)])
+
+    def _empty_program(self) -> Stack:
+        folder = self.folder / "empty"
+        (folder / ".state").mkdir(parents=True)
+        (folder / "Pulumi.yaml").write_text(_EMPTY)
+        (folder / "__main__.py").touch()
+        stack = Stack(
+            self.node, folder, folder / ".state", environment={"PULUMI_BACKEND_URL": f"file://{folder / '.state'}"}
+        )
+        stack.pulumi("stack", "select", "--create", "--stack", stack.name)
+        stack.up()
+        return stack
+
+    def _script(self, name: str) -> None:
+        self.node.run(["bash", str(_HERE / name)], cwd=PROJECT)
+
+    def _forget_images(self) -> None:
+        """Both arms build, push and pull for real: neither finds its image on the engine, node or registry."""
+        images = "localhost:5000/alpine_test:test_1.0 alpine_test"
+        self.node.run(["sh", "-c", f"rm -rf /data/registry; docker rmi {images}; true"])
+        self.node.run(
+            ["sh", "-c", "ctr -n k8s.io images ls -q | grep alpine_test | xargs -r ctr -n k8s.io images rm --sync"]
+        )
+
+    def _note_creations(self, output: str) -> None:
+        for name, seconds in re.findall(r"^ *\+ +\S+ (\S+) created \(([\d.]+)s\)", output, re.MULTILINE):
+            self.creations.setdefault(name, []).append(float(seconds))
+
+    def _print(self, pairs: list[tuple[Series, Series, float | None]]) -> None:
+        say(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, median of {ROUNDS} rounds in turns")
+        for ours, theirs, target in pairs:
+            say(f"\n{ours}\n{theirs}")
+            aim = "" if target is None else f", target at most {target}"
+            say(f"{'ratio':<58} {ours.median / theirs.median:5.2f}{aim}")
+        say("\nlongest creations of single resources in the first `up` (median)")
+        medians = {name: statistics.median(values) for name, values in self.creations.items()}
+        for name, seconds in sorted(medians.items(), key=lambda item: -item[1])[1:7]:
+            say(f"{name:<58} {seconds:5.2f} s")
+
+
+def main() -> int:
+    """Bring up a lab of the bench's own, measure, end it."""
+    os.environ.setdefault("TEST_LAB", "")
+    node = Node.start()
+    try:
+        with tempfile.TemporaryDirectory(prefix="private-registry-bench-") as folder:
+            Bench(node, Path(folder)).run()
+    finally:
+        node.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

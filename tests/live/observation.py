@@ -1,0 +1,118 @@
+"""What tests of change compare: objects before and after, the registry's Pods over time, and a stored image."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.live.harness import PASSWORD, PUSH_ADDRESS, USER, Node
+
+REGISTRY_PODS = "app.kubernetes.io/name=registry"
+PROOF_PODS = "app.kubernetes.io/name=proof"
+MANIFEST = "Accept: application/vnd.docker.distribution.manifest.v2+json"
+_PODS = "/api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io/name%3Dregistry"
+
+
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 90) -> None:
+    """Ask again and again until the condition holds; fail, naming `what`, after the given time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.2)
+
+
+def only_pod(node: Node, selector: str) -> dict[str, Any]:
+    """The one Pod that a selector finds."""
+    pods = node.get("pods", f"--selector={selector}")["items"]
+    assert len(pods) == 1, [pod["metadata"]["name"] for pod in pods]
+    found: dict[str, Any] = pods[0]
+    return found
+
+
+def versions(node: Node) -> dict[str, tuple[str, ...]]:
+    """The product's objects by `Kind/name`, each with its uid and what changes when somebody writes to it.
+
+    That is the resourceVersion. The cluster itself goes on writing the status of Deployments and Pods, so of
+    these it is the generation, and the digests and restarts of the containers.
+    """
+    found = {}
+    for item in node.get("secrets,services,deployments,pods")["items"]:
+        kind, metadata = item["kind"], item["metadata"]
+        if kind == "Deployment":
+            state = [str(metadata["generation"])]
+        elif kind == "Pod":
+            containers = item["status"]["containerStatuses"]
+            state = [f"{container['imageID']} {container['restartCount']}" for container in containers]
+        else:
+            state = [metadata["resourceVersion"]]
+        found[f"{kind}/{metadata['name']}"] = (metadata["uid"], *state)
+    return found
+
+
+def named(objects: dict[str, tuple[str, ...]], kind_and_start: str) -> tuple[str, ...]:
+    """The one object of `versions` whose `Kind/name` starts so; autonamed ones end in random letters."""
+    found = [value for name, value in objects.items() if name.startswith(kind_and_start)]
+    assert len(found) == 1, (kind_and_start, sorted(objects))
+    return found[0]
+
+
+@dataclass(frozen=True)
+class PodHistory:
+    """The registry's Pods from a moment on. Nothing runs meanwhile: the API server remembers every change."""
+
+    node: Node
+    since: str
+    uids: frozenset[str]
+
+    @classmethod
+    def start(cls, node: Node) -> PodHistory:
+        """From now on."""
+        pods = json.loads(node.kubectl("get", "--raw", _PODS))
+        uids = frozenset(pod["metadata"]["uid"] for pod in pods["items"])
+        return cls(node, pods["metadata"]["resourceVersion"], uids)
+
+    def numbers(self) -> list[int]:
+        """How many there were after each coming and going, Pending and ending ones too; starts with the first."""
+        lines = self.node.kubectl("get", "--raw", f"{_PODS}&watch=1&resourceVersion={self.since}&timeoutSeconds=1")
+        uids, numbers = set(self.uids), [len(self.uids)]
+        for line in lines.splitlines():
+            event = json.loads(line)
+            assert event["type"] in {"ADDED", "MODIFIED", "DELETED"}, event
+            (uids.discard if event["type"] == "DELETED" else uids.add)(event["object"]["metadata"]["uid"])
+            if len(uids) != numbers[-1]:
+                numbers.append(len(uids))
+        return numbers
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image as the registry gives it: its manifest by digest, and each blob with the hash of its bytes."""
+
+    digest: str
+    manifest: str
+    blobs: dict[str, str]
+
+
+def push_keepsake(node: Node) -> None:
+    """Push an image that no `pulumi up` would push again, as `keepsake:1`."""
+    image = f"{PUSH_ADDRESS}/keepsake:1"
+    node.run(["sh", "-c", f"docker login {PUSH_ADDRESS} --username {USER} --password-stdin"], stdin=PASSWORD)
+    node.run(["docker", "tag", "alpine", image])
+    node.run(["docker", "push", image])
+
+
+def stored(node: Node, repository: str, *, account: tuple[str, str] = (USER, PASSWORD)) -> StoredImage:
+    """Read the image under tag 1 from the registry, every byte of it."""
+    answer = node.registry(f"/v2/{repository}/manifests/1", account=account, headers=[MANIFEST])
+    assert answer.status == 200, answer
+    manifest = json.loads(answer.body)
+    blobs = {}
+    for blob in (manifest["config"], *manifest["layers"]):
+        url = f"http://{PUSH_ADDRESS}/v2/{repository}/blobs/{blob['digest']}"
+        command = f"set -o pipefail; curl --silent --show-error --fail --config - {url} | sha256sum"
+        printed = node.run(["bash", "-c", command], stdin=f'user = "{":".join(account)}"').stdout
+        blobs[blob["digest"]] = f"sha256:{printed.split()[0]}"
+    return StoredImage(answer.headers["docker-content-digest"], answer.body, blobs)

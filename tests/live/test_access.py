@@ -1,0 +1,214 @@
+"""Without an account the registry serves nothing; with one it pushes, pulls, lists and deletes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.live.harness import ADDRESS, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_ROUTES = (
+    "/v2/",
+    "/v2/_catalog",
+    "/v2/_catalog?n=1",
+    "/v2/{name}/tags/list",
+    "/v2/{name}/tags/list?n=1&last=a",
+    "/v2/{name}/manifests/{tag}",
+    "/v2/{name}/manifests/{digest}",
+    "/v2/{name}/blobs/{blob}",
+    "/v2/{name}/blobs/uploads/",
+    "/v2/{name}/blobs/uploads/?digest={blob}",
+    "/v2/{name}/blobs/uploads/?mount={blob}&from={name}",
+    "{upload}",
+    "{upload}&digest={blob}",
+    # Names that are not there must not be told from those that are.
+    "/v2/absent/tags/list",
+    "/v2/absent/manifests/latest",
+    "/v2/absent/blobs/{blob}",
+)
+"""Every route of the OCI distribution specification 1.1 that the registry has, and its catalog. It has none
+for referrers: see `test_referrers_are_no_route`."""
+
+_DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def _basic(pair: str) -> str:
+    return "Authorization: Basic " + base64.b64encode(pair.encode()).decode()
+
+
+_NO_ENTRY: dict[str, Sequence[str]] = {
+    "anonymous": (),
+    "wrong password": (_basic(f"{USER}:wrong"),),
+    "empty password": (_basic(f"{USER}:"),),
+    "password with a blank": (_basic(f"{USER}:{PASSWORD} "),),
+    "unknown user": (_basic(f"nobody:{PASSWORD}"),),
+    "user in another case": (_basic(f"{USER.upper()}:{PASSWORD}"),),
+    "empty user": (_basic(f":{PASSWORD}"),),
+    "no colon": (_basic(USER + PASSWORD),),
+    "no base64": ("Authorization: Basic %%%%",),
+    "not encoded": (f"Authorization: Basic {USER}:{PASSWORD}",),
+    "scheme alone": ("Authorization: Basic",),
+    "no scheme": ("Authorization: " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode(),),
+    "other scheme": ("Authorization: Bearer " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode(),),
+    "digest scheme": (f'Authorization: Digest username="{USER}", realm="private-registry", response="00"',),
+    "wrong one first": (_basic(f"{USER}:wrong"), _basic(f"{USER}:{PASSWORD}")),
+    "another header": ("Proxy-" + _basic(f"{USER}:{PASSWORD}"),),
+}
+"""What clients may send that is no right account, by what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Real names within the deployed registry, so that a route that let someone in would answer 2xx."""
+
+    digest: str
+    blob: str
+    upload: str
+
+    def path(self, route: str) -> str:
+        """Fill a route in."""
+        values = {"name": "alpine_test", "tag": "test_1.0", "digest": self.digest, "blob": self.blob}
+        return route.format(**values, upload=self.upload)
+
+
+@pytest.fixture(scope="module")
+def known(lab: Node, stack: Stack) -> Known:
+    """The registry deployed, with the test image and an upload that is under way."""
+    assert stack.up().code == 0
+    manifest = lab.registry("/v2/alpine_test/manifests/test_1.0", headers=[f"Accept: {_DOCKER_MANIFEST}"])
+    upload = lab.registry("/v2/alpine_test/blobs/uploads/", method="POST", headers=["Content-Length: 0"])
+    return Known(
+        digest=manifest.headers["docker-content-digest"],
+        blob=json.loads(manifest.body)["config"]["digest"],
+        upload="/" + upload.headers["location"].split("/", 3)[3],
+    )
+
+
+@pytest.mark.parametrize("headers", _NO_ENTRY.values(), ids=list(_NO_ENTRY))
+def test_without_a_right_account_every_route_answers_401(
+    known: Known, lab: Node, headers: Sequence[str]
+) -> None:
+    """Whatever the route and the method, the answer is 401 with the challenge that makes clients log in."""
+    asked = [(route, method) for route in _ROUTES for method in _METHODS]
+    answers = _ask(lab, [(method, known.path(route)) for route, method in asked], headers)
+
+    assert len(answers) == len(asked)
+    refused = '401 Basic realm="private-registry"'
+    assert {key: answer for key, answer in zip(asked, answers, strict=True) if answer != refused} == {}
+
+
+def _ask(lab: Node, requests: Sequence[tuple[str, str]], headers: Sequence[str]) -> list[str]:
+    """Send (method, path) requests without an account; give status and challenge of each. One process for all."""
+    lines = []
+    for method, path in requests:
+        lines += ["next", f'url = "http://{PUSH_ADDRESS}{path}"', f'request = "{method}"', "max-time = 20"]
+        lines += ['output = "/dev/null"', r'write-out = "%{http_code} %header{www-authenticate}\n"']
+        lines += ["head"] if method == "HEAD" else []
+        lines += [f"header = {json.dumps(header)}" for header in headers]
+    return lab.run(["curl", "--silent", "--config", "-"], stdin="\n".join(lines[1:])).stdout.splitlines()
+
+
+def test_the_node_address_asks_for_the_account_too(known: Known, lab: Node) -> None:
+    """Where nodes pull from is the same door."""
+    path = known.path("/v2/{name}/manifests/{digest}")
+
+    assert lab.registry(path, account=None, address=ADDRESS).status == 401
+    assert lab.registry(path, account=(USER, "wrong"), address=ADDRESS).status == 401
+    assert lab.registry(path, address=ADDRESS, headers=[f"Accept: {_DOCKER_MANIFEST}"]).status == 200
+
+
+def test_the_service_address_asks_for_the_account_too(known: Known, lab: Node) -> None:
+    """So is what Pods of the cluster reach."""
+    service = f"{lab.get('service', 'registry')['spec']['clusterIP']}:5000"
+
+    assert lab.registry(known.path("/v2/{name}/tags/list"), account=None, address=service).status == 401
+    assert lab.registry("/v2/_catalog", address=service).status == 200
+
+
+@pytest.mark.parametrize("route", _ROUTES)
+def test_the_account_is_let_in_on_every_route(known: Known, lab: Node, route: str) -> None:
+    """Reading with the right account never ends in 401, so that the 401s above come from the account alone."""
+    accept = "Accept: application/vnd.oci.image.manifest.v1+json, " + _DOCKER_MANIFEST
+
+    for method in ("GET", "HEAD"):
+        assert lab.registry(known.path(route), method=method, headers=[accept]).status in {200, 204, 404, 405}
+
+
+@pytest.mark.usefixtures("known")
+def test_only_the_root_is_open(lab: Node) -> None:
+    """`/` says nothing and serves the probes; metrics, profiles and health reports are not there at all."""
+    root = lab.registry("/", account=None)
+    others = {
+        path: lab.registry(path, account=None).status
+        for path in ("/metrics", "/debug/health", "/debug/vars", "/debug/pprof/", "/v1/", "/V2/", "/v2/x", "/x")
+    }
+
+    assert (root.status, root.body) == (200, "")
+    assert set(others.values()) == {404}, others
+    assert lab.registry("/v2/../v2/_catalog", account=None).status == 401
+    assert lab.registry("/v2/%2e%2e/v2/_catalog", account=None).status in {301, 401, 404}
+
+
+def test_referrers_are_no_route(known: Known, lab: Node) -> None:
+    """The registry does not have the specification's route for referrers: it is 404 to everybody."""
+    path = f"/v2/alpine_test/referrers/{known.digest}"
+
+    assert {lab.registry(path).status, lab.registry(path, account=None).status} == {404}
+
+
+def test_no_other_port_of_the_registry_answers(known: Known, lab: Node) -> None:
+    """The Pod listens on the registry's port alone: there is no debug server beside it."""
+    assert known
+    pod = lab.get("pods", "--selector=app.kubernetes.io/name=registry")["items"][0]
+    process = lab.run(["pgrep", "--full", "--oldest", "^registry serve"]).stdout.strip()
+    tables = lab.run(["cat", f"/proc/{process}/net/tcp", f"/proc/{process}/net/tcp6"]).stdout.splitlines()
+    rows = [line.split() for line in tables]
+    listening = {int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and row[3] == "0A"}
+
+    assert pod["spec"].get("hostNetwork") in {None, False}
+    assert listening == {5000}
+
+
+def test_the_account_pushes_pulls_lists_and_deletes(known: Known, lab: Node) -> None:
+    """The whole life of an image, with no step that the account may not do."""
+    assert known
+    config = b"{}"
+    digest = "sha256:" + hashlib.sha256(config).hexdigest()
+    start = lab.registry("/v2/by-hand/blobs/uploads/", method="POST", headers=["Content-Length: 0"])
+    upload = "/" + start.headers["location"].split("/", 3)[3]
+    body = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest, "size": 2},
+            "layers": [],
+        }
+    )
+    blob = _put(lab, f"{upload}&digest={digest}", config.decode(), "application/octet-stream")
+    manifest = _put(lab, "/v2/by-hand/manifests/one", body, "application/vnd.oci.image.manifest.v1+json")
+    pulled = lab.registry(
+        "/v2/by-hand/manifests/one", headers=["Accept: application/vnd.oci.image.manifest.v1+json"]
+    )
+    catalog = json.loads(lab.registry("/v2/_catalog").body)["repositories"]
+    deleted = lab.registry(
+        f"/v2/by-hand/manifests/{pulled.headers['docker-content-digest']}", method="DELETE"
+    ).status
+
+    assert (blob, manifest) == (201, 201)
+    assert json.loads(pulled.body) == json.loads(body)
+    assert catalog == ["alpine_test", "by-hand"]
+    assert deleted == 202
+    assert lab.registry("/v2/by-hand/manifests/one").status == 404
+
+
+def _put(lab: Node, path: str, body: str, media_type: str) -> int:
+    """Upload a small body with the right account."""
+    words = ["curl", "--silent", "--request", "PUT", "--user", f"{USER}:{PASSWORD}", "--write-out", "%{http_code}"]
+    words += ["--header", f"Content-Type: {media_type}", "--data-binary", body, f"http://{PUSH_ADDRESS}{path}"]
+    return int(lab.run(words).stdout[-3:])
