@@ -1,5 +1,7 @@
 # The tutorial's own steps, typed without a pause: no accounts, no probes. Its end is a Pod that pulled the image.
 set -eu
+mkdir -p /data/registry
+chmod -R 777 /data/registry
 kubectl apply --filename - <<Y
 apiVersion: apps/v1
 kind: Deployment

@@ -11,12 +11,14 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 _RECORD = ".complete.json"
+_KEPT_UNUSED = 30 * 24 * 3600  # seconds
 
 
 def cache_root() -> Path:
@@ -56,7 +58,7 @@ class Entry:
         try:
             record: dict[str, list[object]] = json.loads((self.path / _RECORD).read_text())
             return bool(record) and all(
-                _same(self.path / name, size, time, sha) for name, (size, time, sha) in record.items()
+                _same(self.path / name, size, changed, sha) for name, (size, changed, sha) in record.items()
             )
         except (OSError, ValueError):
             return False
@@ -64,6 +66,7 @@ class Entry:
     def ensure(self, build: Callable[[Path], None]) -> Path:
         """Give the finished folder, calling `build` with an empty one when there is none."""
         if self.is_whole():
+            os.utime(self.path / _RECORD)
             return self.path
         with locked(self.name):
             if not self.is_whole():
@@ -80,6 +83,13 @@ class Entry:
         (draft / _RECORD).write_text(json.dumps(record))
         shutil.rmtree(self.path, ignore_errors=True)
         draft.rename(self.path)
+        self._remove_unused()
+
+    def _remove_unused(self) -> None:
+        """Drop folders of the same name that no clone has used for long, such as those of older versions."""
+        for record in self.path.parent.glob(f"{self.name}-{'[0-9a-f]' * 16}/{_RECORD}"):
+            if time.time() - record.stat().st_mtime > _KEPT_UNUSED:
+                shutil.rmtree(record.parent, ignore_errors=True)
 
 
 @contextmanager
@@ -92,12 +102,12 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def _same(path: Path, size: object, time: object, sha: object) -> bool:
+def _same(path: Path, size: object, changed: object, sha: object) -> bool:
     found = path.stat()
     if found.st_size != size:
         return False
     # Hashing half a gigabyte at each start costs a second; an untouched time stamp spares it.
-    return found.st_mtime_ns == time or _sha256(path) == sha
+    return found.st_mtime_ns == changed or _sha256(path) == sha
 
 
 def _sha256(path: Path) -> str:

@@ -24,7 +24,7 @@ def variables(lab: Path, project: Path) -> dict[str, str]:
         # Without a network route the engine would wait minutes for a plugin.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
-    dropped = ("DOCKER_HOST", "DOCKER_CONTEXT", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK")
+    dropped = ("DOCKER_HOST", "DOCKER_CONTEXT", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & kept.keys():
         own["PULUMI_CONFIG_PASSPHRASE"] = DEV_PASSPHRASE

@@ -22,7 +22,7 @@ _TRY_AGAIN_AFTER = 24 * 3600  # seconds
 
 def kubernetes_entry(provider: Entry) -> Entry:
     """Where the installed Kubernetes plugin is, keyed by the provider it was made from."""
-    return Entry("plugin-kubernetes", digest_of([provider.key.encode(), Path(__file__).read_bytes()]))
+    return Entry("plugin-kubernetes", digest_of([provider.key.encode(), KUBERNETES_PROVIDER_VERSION.encode()]))
 
 
 def install_kubernetes(folder: Path, pulumi: Path, provider: Path) -> None:

