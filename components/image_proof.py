@@ -7,7 +7,7 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 
 from components.labels import labels
-from components.references import Address, ImageName, digest_of
+from components.references import digest_of
 from components.server import RegistryServer
 from components.settings import Settings
 from components.storage import HARDENED, RESOURCES_OF_A_STEP
@@ -34,23 +34,19 @@ class ImageProof(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("private-registry:index:ImageProof", name, None, opts)
-        push = Address(settings.push_host, settings.port)
-        pull = Address(settings.host, settings.port)
-        repository = ImageName.parse(settings.test_image, own=(push, pull))
-
         pushed = docker.Image(
             f"{name}-image",
-            image_name=repository.tagged(push),
+            image_name=settings.proof_image.tagged(settings.push_address),
             build={"context": _CONTEXT, "platform": settings.platform},
             registry={
-                "server": str(push),
+                "server": str(settings.push_address),
                 "username": settings.username,
                 "password": pulumi.Output.secret(settings.password),
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[server.deployment]),
         )
         self.digest = pushed.repo_digest.apply(digest_of)
-        self.image = self.digest.apply(lambda digest: repository.pinned(pull, digest))
+        self.image = self.digest.apply(lambda digest: settings.proof_image.pinned(settings.address, digest))
 
         pod = kubernetes.core.v1.Pod(
             f"{name}-pod",

@@ -8,7 +8,6 @@ import pulumi
 
 from components.image_proof import ImageProof
 from components.pull_secrets import pull_secrets
-from components.references import Address, ImageName
 from components.server import RegistryServer
 from components.settings import Settings
 from components.storage import HostFolder, remove_data
@@ -19,6 +18,7 @@ class PrivateRegistry(pulumi.ComponentResource):
 
     Needs a Kubernetes and a Docker provider, as `opts.providers` or the stack's default ones. The Kubernetes
     one should have `enable_secret_mutable`, so that a new password does not remove the pull secret for a moment.
+    `explain` (see `diagnosis`) is asked why the registry's Pod did not become ready.
     """
 
     address: str
@@ -30,34 +30,38 @@ class PrivateRegistry(pulumi.ComponentResource):
     proof: ImageProof | None
     """The image that was pushed and pulled back; None once the data is removed."""
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        opts: pulumi.ResourceOptions | None = None,
+        explain: pulumi.ErrorHook | None = None,
+    ) -> None:
         super().__init__("private-registry:index:PrivateRegistry", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        pull, push = (Address(host, settings.port) for host in (settings.host, settings.push_host))
-        self.address, self.push_address = str(pull), str(push)
+        self.address, self.push_address = str(settings.address), str(settings.push_address)
         self.pull_secret_name = settings.pull_secret_name
-        self._repository = ImageName.parse(settings.test_image, own=(pull, push))
-        self._push, self._username = push, settings.username
+        self._image = settings.proof_image.tagged(settings.push_address)
+        self._username = settings.username
         for warning in settings.warnings:
             pulumi.log.warn(warning, resource=self)
 
         folder = HostFolder(settings.host_path, settings.node)
-        server = RegistryServer(name, settings, folder, child)
+        server = RegistryServer(name, settings, folder, child, explain)
         self.proof = None
         if settings.remove_data:
             stopped = pulumi.ResourceOptions(parent=self, depends_on=[server.deployment])
             remove_data(name, folder, settings.image, settings.namespace, stopped)
         else:
-            secrets = pull_secrets(name, settings, (pull, push), child)
+            secrets = pull_secrets(name, settings, (settings.address, settings.push_address), child)
             self.proof = ImageProof(f"{name}-proof", settings, server, secrets, child)
         self.register_outputs({"address": self.address, "pushAddress": self.push_address})
 
     def commands(self) -> dict[str, str]:
         """What a person types where the Docker Engine runs; each asks for the password where it needs one."""
-        image = self._repository.tagged(self._push)
         return {
             "login": f"docker login {self.push_address} --username {shlex.quote(self._username)}",
-            "push": f"docker push {image}",
-            "pull": f"docker pull {image}",
+            "push": f"docker push {self._image}",
+            "pull": f"docker pull {self._image}",
             "catalog": f"curl --user {shlex.quote(self._username)} http://{self.push_address}/v2/_catalog",
         }

@@ -34,6 +34,7 @@ class RegistryServer(pulumi.ComponentResource):
         settings: Settings,
         folder: HostFolder,
         opts: pulumi.ResourceOptions | None = None,
+        explain: pulumi.ErrorHook | None = None,
     ) -> None:
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -44,7 +45,7 @@ class RegistryServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
         ).output
 
-        passwords = pulumi.Output.secret({settings.username: settings.password, **settings.users})
+        passwords = pulumi.Output.secret(settings.accounts)
         htpasswd = pulumi.Output.all(passwords, seed).apply(_htpasswd)
         config = seed.apply(lambda text: _config(text, delete_enabled=settings.delete_enabled))
         htpasswd_secret = self._secret(f"{name}-htpasswd", settings.namespace, {"htpasswd": htpasswd}, child)
@@ -90,6 +91,7 @@ class RegistryServer(pulumi.ComponentResource):
                 replace_on_changes=["spec"],
                 delete_before_replace=True,
                 custom_timeouts=_within(settings.timeout_seconds),
+                hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
             ),
         )
         kubernetes.core.v1.Service(
@@ -129,6 +131,8 @@ def _container(settings: Settings, folder: HostFolder) -> ContainerArgsDict:
         "image": settings.image,
         # By path: the images of 2.x and 3.x keep their own file in different places, with other defaults.
         "command": ["registry", "serve", f"{_CONFIG_FOLDER}/config.yml"],
+        # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
+        "env": [{"name": "OTEL_TRACES_EXPORTER", "value": "none"}],
         "ports": [{"name": "registry", "container_port": CONTAINER_PORT, "host_port": settings.port}],
         "security_context": HARDENED,
         "resources": {

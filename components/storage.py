@@ -63,11 +63,12 @@ class HostFolder:
         return {
             "name": "own-data",
             "image": image,
-            # Only once: walking all files of a large store at each start would take minutes.
+            # Walks the files only once: with a large store that takes minutes. The folder itself is given each
+            # time, since a read-only disk refuses that and would let the registry start, and every push fail.
             "command": [
                 "sh",
                 "-c",
-                f'[ "$(stat -c %u {ROOT})" = {OWNER} ] || chown -R {OWNER}:{OWNER} {ROOT}',
+                f'[ "$(stat -c %u {ROOT})" = {OWNER} ] && deep= || deep=-R; chown $deep {OWNER}:{OWNER} {ROOT}',
             ],
             "security_context": {
                 "run_as_user": 0,

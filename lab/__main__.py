@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab import parts
+from lab import parts, preflight
 from lab.lifecycle import NODE_ADDRESS, NODE_NAME, PROJECT, Lab
 from lab.ui import LabError, fail, say
 
@@ -20,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     lab = Lab(Path(chosen.lab).resolve())
     try:
+        if chosen.run is not _actionlint:
+            preflight.check_person()
         return int(chosen.run(lab, chosen) or 0)
     except LabError as error:
         return fail(error)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _RECORD = ".complete.json"
 _KEPT_UNUSED = 30 * 24 * 3600  # seconds
@@ -56,17 +57,17 @@ class Entry:
     def is_whole(self) -> bool:
         """Whether the folder was finished and nothing in it was changed, lost or cut since."""
         try:
-            record: dict[str, list[object]] = json.loads((self.path / _RECORD).read_text())
-            return bool(record) and all(
-                _same(self.path / name, size, changed, sha) for name, (size, changed, sha) in record.items()
-            )
+            record: dict[str, Any] = json.loads((self.path / _RECORD).read_text())
+            whole = bool(record) and all(_same(self.path / name, state) for name, state in record.items())
+            if whole:
+                os.utime(self.path / _RECORD)  # _remove_unused goes by it
         except (OSError, ValueError):
             return False
+        return whole
 
     def ensure(self, build: Callable[[Path], None]) -> Path:
         """Give the finished folder, calling `build` with an empty one when there is none."""
         if self.is_whole():
-            os.utime(self.path / _RECORD)
             return self.path
         with locked(self.name):
             if not self.is_whole():
@@ -78,8 +79,8 @@ class Entry:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         build(draft)
-        files = sorted(p for p in draft.rglob("*") if p.is_file() and not p.is_symlink())
-        record = {str(p.relative_to(draft)): [p.stat().st_size, p.stat().st_mtime_ns, _sha256(p)] for p in files}
+        files = sorted(p for p in draft.rglob("*") if p.is_symlink() or p.is_file())
+        record = {str(p.relative_to(draft)): _state(p) for p in files}
         (draft / _RECORD).write_text(json.dumps(record))
         shutil.rmtree(self.path, ignore_errors=True)
         draft.rename(self.path)
@@ -102,7 +103,17 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def _same(path: Path, size: object, changed: object, sha: object) -> bool:
+def _state(path: Path) -> list[object] | str:
+    if path.is_symlink():
+        return str(path.readlink())
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns, _sha256(path)]
+
+
+def _same(path: Path, state: list[object] | str) -> bool:
+    if isinstance(state, str) or path.is_symlink():
+        return path.is_symlink() and str(path.readlink()) == state
+    size, changed, sha = state
     found = path.stat()
     if found.st_size != size:
         return False

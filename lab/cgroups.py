@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+_FREE_WITHIN = 20  # seconds
 _CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")
 
 
@@ -30,10 +33,25 @@ def create(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Remove the group and all below it; their processes have ended."""
+    """Remove the group and all below it; their processes have ended, which the kernel may take a moment to note."""
     tops = [ROOT / name] if is_v2() else [folder / name for folder in ROOT.iterdir()]
     for top in tops:
         if top.is_dir():
             for folder in sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True):
-                folder.rmdir()
-            top.rmdir()
+                _remove(folder)
+            _remove(top)
+
+
+def _remove(folder: Path) -> None:
+    deadline = time.monotonic() + _FREE_WITHIN
+    while True:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

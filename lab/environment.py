@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+TEMPORARY = "tmp"  # folder below the lab's
+
 DEV_PASSPHRASE = "dev"  # noqa: S105 — the dev stack's secrets are the tutorial's, and public
 
 
@@ -15,8 +17,13 @@ def variables(lab: Path, project: Path) -> dict[str, str]:
     searched = os.pathsep.join([*map(str, path), os.environ.get("PATH", "")])
     own = {
         "PATH": searched,
-        "LAB_PATH": searched,  # for the shell, whose own settings may change PATH
+        # For the shell, whose own settings may change the originals.
+        "LAB_PATH": searched,
+        "LAB_HISTORY": f"{lab}/shell-history",
+        # The Kubernetes provider leaves copies of the kubeconfig in the folder for temporary files.
+        "TMPDIR": f"{lab}/{TEMPORARY}",
         "KUBECONFIG": "/etc/kubernetes/admin.conf",
+        "KUBECACHEDIR": f"{lab}/kubectl-cache",
         "DOCKER_CONFIG": f"{lab}/docker",
         "PULUMI_HOME": f"{lab}/pulumi",
         "PULUMI_BACKEND_URL": f"file://{lab}/state",

@@ -1,6 +1,7 @@
 """One node of the lab: process 1 of its own network, mount, PID and UTS namespaces.
 
-Started by `lifecycle`, which hands it a specification. Owns the node's network, the configuration files of its
+Started by `lifecycle`, which hands it a specification by standard input once the lab's record is written: so a
+start that is cut off leaves no node that nobody knows of. Owns the node's network, the configuration files of its
 services and their supervision. When this process ends, the kernel ends everything on the node with it.
 """
 
@@ -22,10 +23,13 @@ from typing import IO, Any
 
 from lab import cgroups, rootfs
 from lab.images import PAUSE
+from lab.processes import Process
 
 POD_NETWORK = "10.244.0.0/24"
 SERVICE_NETWORK = "10.96.0.0/16"
 API_PORT = 6443
+NODE_FILE = "node.json"
+"""File of the lab's folder that names the node's first process."""
 _READY_WITHIN = 120  # seconds; a busy machine has needed 20
 
 
@@ -43,7 +47,7 @@ class Specification:
     insecure_registries: list[str]
 
     def dump(self) -> str:
-        """As JSON, for the node's command line."""
+        """As JSON, for the node's standard input."""
         return json.dumps(asdict(self))
 
 
@@ -61,6 +65,8 @@ class Node:
 
     def run(self) -> None:
         """Become the node; returns never, or raises when it cannot be set up."""
+        # The machine's /proc is still there and gives the id outside, by which `lifecycle` waits for the end.
+        (self._lab / NODE_FILE).write_text(json.dumps(asdict(Process.now("self"))))
         rootfs.enter(self._lab, Path(self._of.packages))
         self._set_up_network()
         self._write_configuration()
@@ -130,6 +136,9 @@ class Node:
             self._run("scheduler", self._scheduler())
             self._run("kube-proxy", self._proxy())
             _until(self._is_ready, "the node to be Ready")
+            # Without it the API server refuses every Pod.
+            account = "/api/v1/namespaces/default/serviceaccounts/default"
+            _until(lambda: bool(self._api(account)), "the default service account")
             images.join()
             (self._lab / "ready").touch()
         except Exception as error:  # noqa: BLE001 — a thread has nobody above it: say why, then end the node
@@ -138,8 +147,8 @@ class Node:
 
     def _run(self, name: str, command: list[str]) -> None:
         log = (self._lab / "log" / f"{name}.log").open("ab")
+        self._up.add(name)  # first: _start_again starts what is known and not up
         self._services[name] = command
-        self._up.add(name)
         process = self._spawn(command, log, lambda _: self._up.discard(name))
         (self._lab / "services" / name).write_text(str(process))
         log.close()
@@ -350,4 +359,6 @@ _KUBELET: dict[str, object] = {
 
 
 if __name__ == "__main__":
-    Node(Specification(**json.loads(sys.argv[1]))).run()
+    text = sys.stdin.read()
+    if text:
+        Node(Specification(**json.loads(text))).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Parts:
     kubernetes: Path
     images: Path
     programs: tuple[Path, ...]
-    """Folders whose programs a person runs on the node, first come first found."""
+    """What a person runs on the node beside the Debian packages' programs."""
     pulumi: Path
     kubernetes_plugin: Path
 
@@ -68,10 +69,15 @@ def prepare() -> tuple[Parts, Steps]:
     for job in missing:
         with steps.step(job.title):
             job.entry.ensure(job.build)
-    programs = [entries[name].path for name in ("kubernetes", "registry")]
-    programs.append(own.parent if own else entries["pulumi"].path)
+    programs = [program for name in ("kubernetes", "registry") for program in _programs(entries[name].path, "*")]
+    # Beside a Pulumi of the person's own may lie a Docker CLI that is too new for the node's engine.
+    programs += _programs(pulumi.parent, "pulumi*")
     parts = Parts(debian.path, entries["kubernetes"].path, images_entry.path, tuple(programs), pulumi, plugin.path)
     return parts, steps
+
+
+def _programs(folder: Path, pattern: str) -> list[Path]:
+    return [path for path in sorted(folder.glob(pattern)) if path.is_file() and os.access(path, os.X_OK)]
 
 
 def actionlint() -> Path:

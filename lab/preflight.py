@@ -15,12 +15,19 @@ from lab.ui import LabError
 _ROOM = 10 * 10**9  # bytes
 
 
-def check(lab: Path, project: Path, cache: Path) -> None:
-    """Raise LabError for the first thing that is missing."""
+def check_person() -> None:
+    """Raise LabError unless this is root on Linux, which every command on a lab needs."""
     if sys.platform != "linux":
         raise LabError("The lab is a Linux machine's; use a cluster of your own instead (README).")
     if os.geteuid() != 0:
-        raise LabError("The lab makes network and mount namespaces, which takes root: run `sudo make up`.")
+        raise LabError(
+            "The lab makes and enters network and mount namespaces, which takes root: use `sudo make ...`."
+        )
+
+
+def check(lab: Path, project: Path, cache: Path) -> None:
+    """Raise LabError for the first thing that is missing."""
+    check_person()
     for program in ("apt-get", "dpkg-deb", "unshare", "nsenter", "tar"):
         if not shutil.which(program):
             raise LabError(

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_REMIND_EVERY = 15.0  # seconds
+
 
 class LabError(Exception):
     """A reason to stop that a person can act on; its text is all they see."""
@@ -27,7 +29,7 @@ class Steps:
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Announce a step; while it runs for long, repeat every 15 s how long it has taken."""
+        """Announce a step; while it runs for long, repeat now and then how long it has taken."""
         self._done += 1
         label = f"[{self._done}/{self._total}] {what}"
         say(label)
@@ -35,7 +37,7 @@ class Steps:
         finished = threading.Event()
 
         def remind() -> None:
-            while not finished.wait(15):
+            while not finished.wait(_REMIND_EVERY):
                 say(f"{label} … {time.monotonic() - started:.0f} s")
 
         reminder = threading.Thread(target=remind, daemon=True)

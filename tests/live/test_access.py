@@ -91,9 +91,7 @@ def known(lab: Node, stack: Stack) -> Known:
 
 
 @pytest.mark.parametrize("headers", _NO_ENTRY.values(), ids=list(_NO_ENTRY))
-def test_without_a_right_account_every_route_answers_401(
-    known: Known, lab: Node, headers: Sequence[str]
-) -> None:
+def test_without_a_right_account_every_route_answers_401(known: Known, lab: Node, headers: Sequence[str]) -> None:
     """Whatever the route and the method, the answer is 401 with the challenge that makes clients log in."""
     asked = [(route, method) for route in _ROUTES for method in _METHODS]
     answers = _ask(lab, [(method, known.path(route)) for route, method in asked], headers)

@@ -43,9 +43,7 @@ def test_refresh_finds_no_difference_to_the_state(deployed: Stack) -> None:
     assert refresh.code == 0, refresh.output
 
 
-def test_c01_another_checkout_on_the_same_state_changes_nothing(
-    deployed: Stack, lab: Node, tmp_path: Path
-) -> None:
+def test_c01_another_checkout_on_the_same_state_changes_nothing(deployed: Stack, lab: Node, tmp_path: Path) -> None:
     """A colleague's clone, at another path and without anything but the state and the settings."""
     before = versions(lab)
     clone = Stack.make(lab, tmp_path / "clone")

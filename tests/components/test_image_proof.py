@@ -1,0 +1,76 @@
+"""The image that is pushed, and the Pod that pulls it back."""
+
+from __future__ import annotations
+
+from tests.components.declaration import DEPLOYMENT, IMAGE, PASSWORD, POD, PROOF, SECRET, SERVER, declared
+from tests.components.recorder import DIGEST, Secret, autonamed
+
+
+def test_image_is_pushed_through_the_push_address() -> None:
+    """By the name that the Docker Engine reaches, with the port."""
+    image = declared(push_host="127.0.0.1", port=5443, test_image="team/app:2").one(IMAGE).inputs
+
+    assert image["imageName"] == "127.0.0.1:5443/team/app:2"
+    assert image["registry"]["server"] == "127.0.0.1:5443"
+
+
+def test_push_says_account_and_password_and_the_password_is_secret() -> None:
+    """Were one missing, the provider would silently use the person's own login."""
+    registry = declared(username="ci").one(IMAGE).inputs["registry"]
+
+    assert (registry["username"], registry["password"]) == ("ci", Secret(PASSWORD))
+
+
+def test_image_is_built_from_its_own_folder_for_the_set_platform() -> None:
+    """Never the project's folder, in which every file would count as a change."""
+    image = declared(platform="linux/arm64").one(IMAGE).inputs
+
+    assert image["build"] == {"context": "test-image", "platform": "linux/arm64"}
+
+
+def test_push_waits_until_the_registry_serves() -> None:
+    """No value flows from one to the other, so that only this orders them."""
+    recorder = declared()
+
+    assert recorder.one(DEPLOYMENT).urn in recorder.one(IMAGE).request.dependencies
+
+
+def test_c09_pod_pulls_by_digest_from_the_nodes_address_and_always_asks() -> None:
+    """The node's cached copy would run without any password, and prove nothing."""
+    [container] = declared(push_host="127.0.0.1", port=5443).one(POD).inputs["spec"]["containers"]
+
+    assert container["image"] == f"10.0.0.5:5443/alpine_test@{DIGEST}"
+    assert container["imagePullPolicy"] == "Always"
+
+
+def test_pod_names_the_pull_secret_of_its_namespace() -> None:
+    """The first of the namespaces that have one; it waits for that Secret."""
+    recorder = declared(pull_namespaces=("team-a", "default"), pull_secret_name="pulls")
+    pod = recorder.one(POD)
+
+    assert pod.inputs["metadata"]["namespace"] == "team-a"
+    assert pod.inputs["spec"]["imagePullSecrets"] == [{"name": "pulls"}]
+    assert recorder.one(SECRET, "registry-pull-secret-team-a").urn in pod.request.dependencies
+
+
+def test_pod_is_replaced_for_a_new_image_and_for_new_accounts() -> None:
+    """A Pod's image could be changed in place, without a pull by the new password."""
+    recorder = declared()
+    request = recorder.one(POD).request
+
+    assert list(request.replaceOnChanges) == ["spec"]
+    assert request.replacement_trigger.string_value == recorder.one(SERVER).outputs["revision"]
+
+
+def test_waiting_for_the_pod_ends_at_the_set_time() -> None:
+    """A pull that is refused never becomes ready."""
+    assert declared(timeout_seconds=77).one(POD).request.customTimeouts.create == "77s"
+
+
+def test_proof_tells_digest_image_and_pod() -> None:
+    """As the stack exports them; the Pod's name is chosen by Pulumi."""
+    assert declared().one(PROOF).outputs == {
+        "digest": DIGEST,
+        "image": f"10.0.0.5:5000/alpine_test@{DIGEST}",
+        "podName": autonamed("registry-proof-pod"),
+    }

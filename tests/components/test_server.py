@@ -1,0 +1,209 @@
+"""The registry: its secrets, its Deployment, its Service."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import bcrypt
+import pytest
+
+from tests.components.declaration import DEPLOYMENT, PASSWORD, SECRET, SEED, SERVER, SERVICE, STASH, declared
+from tests.components.recorder import Recorder, Registration, Secret, autonamed, without_secrets
+
+SELECTOR = {"app.kubernetes.io/name": "registry", "app.kubernetes.io/instance": "registry"}
+
+
+def template(recorder: Recorder) -> dict[str, Any]:
+    """Take the Pods' template of the Deployment."""
+    found: dict[str, Any] = recorder.one(DEPLOYMENT).inputs["spec"]["template"]
+    return found
+
+
+def container(recorder: Recorder) -> dict[str, Any]:
+    """Take the registry's container."""
+    [found] = template(recorder)["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def content(secret: Registration) -> dict[str, Any]:
+    """Take a Secret's content, which has to be secret to the engine too."""
+    data = secret.inputs["stringData"]
+    assert isinstance(data, Secret)
+    assert isinstance(data.value, dict)
+    return data.value
+
+
+def test_htpasswd_reaches_the_engine_as_a_secret_with_a_line_per_account() -> None:
+    """In the one key that the registry's configuration names."""
+    users = {"alice": "alice's password"}
+    data = content(declared(users=users).one(SECRET, "registry-htpasswd"))
+
+    assert list(data) == ["htpasswd"]
+    lines = dict(line.split(":") for line in data["htpasswd"].splitlines())
+    assert list(lines) == ["alice", "registry"]
+    assert bcrypt.checkpw(users["alice"].encode(), lines["alice"].encode())
+    assert bcrypt.checkpw(PASSWORD.encode(), lines["registry"].encode())
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_configuration_reaches_the_engine_as_a_secret(*, enabled: bool) -> None:
+    """It holds the key that signs uploads, and follows `deleteEnabled`."""
+    data = content(declared(delete_enabled=enabled).one(SECRET, "registry-config"))
+
+    assert list(data) == ["config.yml"]
+    document = json.loads(data["config.yml"])
+    assert document["storage"]["delete"] == {"enabled": enabled}
+    assert len(bytes.fromhex(document["http"]["secret"])) == 32
+
+
+def test_both_secrets_lie_beside_the_deployment_and_get_names_of_their_own() -> None:
+    """A name chosen by Pulumi lets it make the new one before the old one goes."""
+    recorder = declared(namespace="images")
+
+    for name in ("registry-htpasswd", "registry-config"):
+        assert recorder.one(SECRET, name).inputs["metadata"] == {"namespace": "images"}
+    assert recorder.one(DEPLOYMENT).inputs["metadata"]["namespace"] == "images"
+
+
+def test_seed_is_secret_and_kept_from_the_first_run_on() -> None:
+    """The engine ignores the value that each later run draws."""
+    seed = declared().one(STASH)
+
+    assert isinstance(seed.inputs["input"], Secret)
+    assert len(bytes.fromhex(seed.inputs["input"].value)) == 32
+    assert list(seed.request.ignoreChanges) == ["input"]
+
+
+def test_each_new_stack_draws_its_own_seed() -> None:
+    """Equal seeds would give equal salts, and one stack's upload key would sign another's."""
+    first, second = (declared(stashed=None).one(STASH).inputs["input"].value for _ in range(2))
+
+    assert first != second
+
+
+def test_deployment_has_no_secret_inside() -> None:
+    """One would hide the whole spec from every diff; the revision is public, and shows that accounts changed."""
+    recorder = declared()
+    inputs = recorder.one(DEPLOYMENT).inputs
+
+    assert "[secret]" not in without_secrets(inputs)
+    annotations = template(recorder)["metadata"]["annotations"]
+    assert annotations == {"private-registry/revision": recorder.one(SERVER).outputs["revision"]}
+    assert SEED not in without_secrets(inputs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"password": "another password"}, {"users": {"alice": "alice's password"}}, {"delete_enabled": True}],
+    ids=lambda change: next(iter(change)),
+)
+def test_revision_follows_accounts_and_configuration(change: dict[str, Any]) -> None:
+    """The registry reads both files at its start only, so a changed one needs a new Pod."""
+    before, after = (declared(**values).one(SERVER).outputs["revision"] for values in ({}, change))
+
+    assert before != after
+
+
+def test_revision_differs_between_stacks_with_the_same_password() -> None:
+    """Without the random seed in it, guesses could be tried against a public value."""
+    first, second = (declared(stashed=seed).one(SERVER).outputs["revision"] for seed in ("1a" * 32, "2b" * 32))
+
+    assert first != second
+
+
+def test_deployment_is_called_as_operators_type_it() -> None:
+    """`kubectl logs deployment/registry`, and `svc/registry` from Pods."""
+    recorder = declared()
+
+    assert recorder.one(DEPLOYMENT).inputs["metadata"]["name"] == "registry"
+    assert recorder.one(SERVICE).inputs["metadata"]["name"] == "registry"
+
+
+def test_a_changed_deployment_is_replaced_old_one_first() -> None:
+    """Only a creation is waited for in full; and the new Pod needs the old one's port and files."""
+    request = declared().one(DEPLOYMENT).request
+
+    assert list(request.replaceOnChanges) == ["spec"]
+    assert request.deleteBeforeReplaceDefined
+    assert request.deleteBeforeReplace
+
+
+def test_waiting_ends_at_the_set_time() -> None:
+    """For Kubernetes, which reports progress, as for the engine."""
+    deployment = declared(timeout_seconds=77).one(DEPLOYMENT)
+    timeouts = deployment.request.customTimeouts
+
+    assert deployment.inputs["spec"]["progressDeadlineSeconds"] == 77
+    assert (timeouts.create, timeouts.update, timeouts.delete) == ("77s", "77s", "77s")
+
+
+def test_one_pod_and_recreate_without_parameters_of_another_strategy() -> None:
+    """Kubernetes refuses `rollingUpdate` beside Recreate."""
+    spec = declared().one(DEPLOYMENT).inputs["spec"]
+
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "Recreate"}
+
+
+def test_deployment_and_service_select_the_pods_labels() -> None:
+    """And nothing of the proof's."""
+    recorder = declared()
+    labels = template(recorder)["metadata"]["labels"]
+
+    assert recorder.one(DEPLOYMENT).inputs["spec"]["selector"] == {"matchLabels": SELECTOR}
+    assert recorder.one(SERVICE).inputs["spec"]["selector"] == SELECTOR
+    assert SELECTOR.items() <= labels.items()
+
+
+def test_service_leads_to_the_registry_and_is_not_waited_for() -> None:
+    """That wait is a fixed ten seconds and proves less than the Deployment's own."""
+    recorder = declared(port=5443, namespace="images")
+    service = recorder.one(SERVICE).inputs
+
+    assert service["spec"]["ports"] == [{"name": "registry", "port": 5443, "targetPort": "registry"}]
+    assert service["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    assert service["metadata"]["namespace"] == "images"
+
+
+def test_port_is_opened_on_the_node() -> None:
+    """Nodes and the Docker Engine come in there; inside the container nothing changes."""
+    [port] = container(declared(port=5443))["ports"]
+
+    assert port == {"name": "registry", "containerPort": 5000, "hostPort": 5443}
+
+
+def test_probes_need_no_account_and_a_sick_disk_restarts_nothing() -> None:
+    """C13: `/v2/` would answer 401 for ever; liveness asks for the port only."""
+    registry = container(declared())
+    storage = {"path": "/", "port": "registry"}
+
+    assert registry["startupProbe"]["httpGet"] == storage
+    assert registry["readinessProbe"]["httpGet"] == storage
+    assert registry["livenessProbe"]["tcpSocket"] == {"port": "registry"}
+    assert "httpGet" not in registry["livenessProbe"]
+
+
+def test_registry_is_started_with_our_configuration() -> None:
+    """By its path, since images of 2.x and 3.x differ in theirs; no variable overrides what it says."""
+    registry = container(declared(image="registry:3.2.0"))
+
+    assert registry["image"] == "registry:3.2.0"
+    assert registry["command"] == ["registry", "serve", "/etc/private-registry/config.yml"]
+    assert [item["name"] for item in registry.get("env", []) if item["name"].startswith("REGISTRY_")] == []
+
+
+def test_accounts_are_mounted_where_the_configuration_looks_for_them() -> None:
+    """Whole folders, read-only: a subPath would keep showing what was there at the start (C02)."""
+    recorder = declared()
+    document = json.loads(content(recorder.one(SECRET, "registry-config"))["config.yml"])
+    volumes = {volume["name"]: volume for volume in template(recorder)["spec"]["volumes"]}
+    mounts = {mount["mountPath"]: mount for mount in container(recorder)["volumeMounts"]}
+    folder, _, file = document["auth"]["htpasswd"]["path"].rpartition("/")
+
+    assert file == "htpasswd"
+    assert mounts[folder] == {"name": "accounts", "mountPath": folder, "readOnly": True}
+    assert volumes["accounts"]["secret"] == {"secretName": autonamed("registry-htpasswd")}
+    assert mounts["/etc/private-registry"]["readOnly"]
+    assert volumes["config"]["secret"] == {"secretName": autonamed("registry-config")}

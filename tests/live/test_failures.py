@@ -1,0 +1,152 @@
+"""What `up` needs is missing or taken: the reason is printed, and a later `up` goes on where it ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live.harness import Node, Stack
+
+PORT_TAKER = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "port-taker"},
+    "spec": {
+        "terminationGracePeriodSeconds": 0,
+        "containers": [
+            {
+                "name": "sleep",
+                "image": "registry:3.1.2",
+                "command": ["sleep", "3600"],
+                "ports": [{"containerPort": 9, "hostPort": 5000}],
+            }
+        ],
+    },
+}
+PROOF = {("created", "registry-proof-image"), ("created", "registry-proof-pod")}
+
+
+@pytest.fixture
+def engine_stopped(lab: Node) -> Iterator[None]:
+    """No Docker Engine on the node, until the test or its end starts it again."""
+    lab.lab.switch("docker", on=False)
+    wait_until_gone(lab, ["docker", "version"])
+    yield
+    start_engine(lab)
+
+
+@pytest.fixture
+def apiserver_stopped(lab: Node, fresh_stack: Stack) -> Iterator[Stack]:
+    """A stack that is up, on a cluster whose API server does not answer now."""
+    fresh_stack.up()
+    lab.lab.switch("apiserver", on=False)
+    wait_until_gone(lab, ["kubectl", "get", "--raw", "/readyz", "--request-timeout=2s"])
+    yield fresh_stack
+    start_apiserver(lab)
+
+
+@pytest.fixture
+def port_taken(lab: Node) -> Iterator[None]:
+    """Another Pod has the registry's port of the node."""
+    lab.kubectl("apply", "-f", "-", stdin=json.dumps(PORT_TAKER))
+    lab.wait_for("jsonpath={.status.phase}=Running", "pod/port-taker")
+    yield
+    lab.kubectl("delete", "pod", "port-taker", "--ignore-not-found")
+
+
+def wait_until_gone(lab: Node, words: list[str]) -> None:
+    """Wait until a command fails."""
+    wait_for_exit(lab, words, answers=False)
+
+
+def wait_for_exit(lab: Node, words: list[str], *, answers: bool) -> None:
+    """Wait, a minute at most, until a command does or does not succeed."""
+    deadline = time.monotonic() + 60
+    while (lab.run(words, check=False).returncode == 0) is not answers:
+        assert time.monotonic() < deadline, f"{' '.join(words)} never became {answers}"
+        time.sleep(0.2)
+
+
+def start_engine(lab: Node) -> None:
+    """Let the Docker Engine run again, and wait for it."""
+    lab.lab.switch("docker", on=True)
+    wait_for_exit(lab, ["docker", "version"], answers=True)
+
+
+def start_apiserver(lab: Node) -> None:
+    """Let the API server run again, and wait until it and the node are ready."""
+    lab.lab.switch("apiserver", on=True)
+    wait_for_exit(lab, ["kubectl", "get", "--raw", "/readyz", "--request-timeout=2s"], answers=True)
+    lab.wait_for("condition=Ready", "node/minikube")
+
+
+@pytest.mark.usefixtures("engine_stopped")
+def test_c21_a_stopped_engine_is_named_and_a_later_up_only_adds_what_is_missing(
+    fresh_stack: Stack, lab: Node
+) -> None:
+    """Preview needs no engine; `up` names its address, and goes on with the image alone once it runs."""
+    preview = fresh_stack.preview()
+    failed = fresh_stack.up(check=False)
+    start_engine(lab)
+    resumed = fresh_stack.up()
+
+    assert preview.code == 0
+    assert failed.code != 0
+    assert "/var/run/docker.sock" in failed.output
+    assert "Docker Engine" in failed.output or "Docker daemon" in failed.output
+    assert ("created", "registry") in failed.changed
+    assert resumed.changed == PROOF
+    lab.wait_for("jsonpath={.status.phase}=Running", f"pod/{fresh_stack.outputs()['proofPod']}", seconds=5)
+
+
+def test_an_unreachable_cluster_is_named_and_nothing_is_left_behind(fresh_stack: Stack) -> None:
+    """A kubeconfig that leads to a closed port fails at once with the address; the right one starts anew."""
+    kubeconfig = fresh_stack.node.kubectl("config", "view", "--raw", "--flatten", "--output=json")
+    server = json.loads(kubeconfig)["clusters"][0]["cluster"]["server"]
+    path = fresh_stack.folder / "closed.json"
+    path.write_text(kubeconfig.replace(server, "https://127.0.0.1:1"))
+    fresh_stack.set("kubeconfig", str(path))
+    failed = fresh_stack.up(check=False)
+    fresh_stack.unset("kubeconfig")
+    resumed = fresh_stack.up()
+
+    assert failed.code != 0
+    assert failed.seconds < 60
+    assert "unreachable" in failed.output
+    assert "127.0.0.1:1: connect: connection refused" in failed.output
+    assert ("created", "registry") in resumed.changed
+    assert resumed.changed >= PROOF
+
+
+def test_a_stopped_api_server_fails_up_and_leaves_the_state_whole(apiserver_stopped: Stack, lab: Node) -> None:
+    """A changed setting cannot be applied; when the server is back the same `up` applies it alone."""
+    apiserver_stopped.set("users.second", "canary-Pa55", secret=True, path=True)
+    failed = apiserver_stopped.up(check=False)
+    start_apiserver(lab)
+    resumed = apiserver_stopped.up()
+
+    assert failed.code != 0
+    assert failed.seconds < 60
+    assert "unreachable" in failed.output
+    assert "connect: connection refused" in failed.output
+    assert {name for operation, name in resumed.changed if operation == "created"} == set()
+    assert ("updated", "registry-htpasswd") in resumed.changed
+    assert lab.registry("/v2/", account=("second", "canary-Pa55")).status == 200
+
+
+@pytest.mark.usefixtures("port_taken")
+def test_a_taken_host_port_is_named_and_a_later_up_goes_on(fresh_stack: Stack, lab: Node) -> None:
+    """`up` ends within its limit with the scheduler's own words; it goes on once the port is free."""
+    fresh_stack.set("timeoutSeconds", "15")
+    failed = fresh_stack.up(check=False)
+    lab.kubectl("delete", "pod", "port-taker")
+    resumed = fresh_stack.up()
+
+    assert failed.code != 0
+    assert failed.seconds < 60
+    assert "1 node(s) didn't have free ports for the requested pod ports" in failed.output
+    assert resumed.changed >= PROOF
+    assert ("created", "registry") not in resumed.changed

@@ -1,0 +1,184 @@
+"""Plain HTTP: loopback works untouched; for any other address the preview prints the settings that make it work."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.harness import ADDRESS, PASSWORD, USER, Node, Stack, Update
+
+_CERTIFICATES = Path("/etc/containerd/certs.d")
+_ENGINE = "/etc/docker/daemon.json"
+_UNTOLD = '{"insecure-registries": []}'
+"""As an engine starts without its file; on a reload it would leave alone what the file does not name."""
+
+
+def _write(lab: Node, path: str, text: str) -> None:
+    lab.run(["sh", "-c", 'mkdir -p "$(dirname "$0")" && cat > "$0"', path], stdin=text)
+
+
+def _reload_engine(lab: Node, expected: Callable[[list[str]], bool]) -> None:
+    """Let the engine read its file again; it answers with its new settings a moment later."""
+    lab.run(["sh", "-c", 'kill -HUP "$(cat "$0")"', str(lab.lab.folder / "services" / "docker")])
+    deadline = time.monotonic() + 20
+    while True:
+        info = json.loads(lab.run(["docker", "info", "--format", "{{json .RegistryConfig.IndexConfigs}}"]).stdout)
+        if expected([name for name, index in info.items() if not index["Secure"]]):
+            return
+        assert time.monotonic() < deadline, f"the engine did not take its new settings: {info}"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def untouched(lab: Node) -> Iterator[Node]:
+    """The node without the settings that the lab gives its engine and its containerd for plain HTTP."""
+    hosts = str(_CERTIFICATES / ADDRESS / "hosts.toml")
+    kept = {path: lab.run(["cat", path]).stdout for path in (hosts, _ENGINE)}
+    try:
+        lab.run(["rm", hosts])
+        _write(lab, _ENGINE, _UNTOLD)
+        _reload_engine(lab, lambda insecure: ADDRESS not in insecure)
+        yield lab
+    finally:
+        for path, text in kept.items():
+            _write(lab, path, text)
+        _reload_engine(lab, lambda insecure: ADDRESS in insecure)
+
+
+@pytest.fixture(scope="module")
+def loopback(stack: Stack, untouched: Node) -> Update:
+    """The stack up with `localhost` for the nodes and `127.0.0.1` for the engine, which nobody was told of."""
+    assert untouched
+    stack.set("host", "localhost")
+    stack.set("pushHost", "127.0.0.1")
+    stack.preview()
+    return stack.up()
+
+
+def _pulled(lab: Node, image: str) -> str:
+    """Run a Pod with the image; give `running`, or why it could not be pulled. The Pod is removed."""
+    container = {"name": "pulled", "image": image, "imagePullPolicy": "Always"}
+    spec = {
+        "terminationGracePeriodSeconds": 1,
+        "imagePullSecrets": [{"name": "by-hand"}],
+        "containers": [container],
+    }
+    account = ["--docker-username", USER, "--docker-password", PASSWORD, "--docker-server", image.partition("/")[0]]
+    lab.kubectl("create", "secret", "docker-registry", "by-hand", *account)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pulled"}, "spec": spec}
+    lab.kubectl("create", "--filename=-", stdin=json.dumps(pod))
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            status: dict[str, Any] = lab.get("pod", "pulled")["status"]
+            state = (status.get("containerStatuses") or [{}])[0].get("state", {})
+            if "running" in state:
+                return "running"
+            if state.get("waiting", {}).get("reason") == "ErrImagePull":
+                return str(state["waiting"]["message"])
+            assert time.monotonic() < deadline, status
+            time.sleep(0.2)
+    finally:
+        lab.kubectl("delete", "pod/pulled", "secret/by-hand")
+
+
+def _digest(stack: Stack) -> str:
+    return str(stack.outputs()["image"].partition("@")[2])
+
+
+def test_c14_loopback_works_without_any_setting(loopback: Update, stack: Stack, lab: Node) -> None:
+    """With `localhost` and `127.0.0.1` the engine pushes and the node pulls, and nothing is warned of."""
+    outputs = stack.outputs()
+    proof = lab.get("pod", outputs["proofPod"])
+
+    assert (outputs["address"], outputs["pushAddress"]) == ("localhost:5000", "127.0.0.1:5000")
+    assert "plain HTTP" not in loopback.output
+    assert proof["spec"]["containers"][0]["image"].startswith("localhost:5000/alpine_test@sha256:")
+    assert proof["status"]["phase"] == "Running"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_c14_either_name_of_loopback_pushes_and_pulls(loopback: Update, stack: Stack, lab: Node, host: str) -> None:
+    """By hand too, for the engine and for the node alike."""
+    assert loopback.code == 0
+    address = f"{host}:5000"
+    login = ["docker", "login", address, "--username", USER, "--password-stdin"]
+    image = f"{address}/alpine_test:by-{host}"
+    try:
+        lab.run(login, stdin=PASSWORD)
+        lab.run(["docker", "tag", stack.outputs()["commands"]["push"].split()[-1], image])
+        push = lab.run(["docker", "push", image])
+    finally:
+        lab.run(["docker", "logout", address])
+
+    assert "digest: sha256:" in push.stdout
+    assert _pulled(lab, f"{address}/alpine_test@{_digest(stack)}") == "running"
+
+
+def test_c14_a_node_address_needs_what_the_preview_prints_for_the_nodes(
+    loopback: Update, stack: Stack, lab: Node
+) -> None:
+    """Untold, the node's pull fails and says HTTP and HTTPS; with the printed file, and no restart, it passes."""
+    assert loopback.code == 0
+    image = f"{ADDRESS}/alpine_test@{_digest(stack)}"
+    stack.set("host", "192.168.99.100")
+    try:
+        warning = stack.preview().output
+    finally:
+        stack.set("host", "localhost")
+    untold = _pulled(lab, image)
+    path, text = _printed_file(warning)
+    _write(lab, path, text)
+    try:
+        told = _pulled(lab, image)
+    finally:
+        lab.run(["rm", path])
+
+    assert "server gave HTTP response to HTTPS client" in untold
+    assert path == f"/etc/containerd/certs.d/{ADDRESS}/hosts.toml"
+    assert told == "running"
+    assert f"minikube start --insecure-registry={ADDRESS}" in warning
+
+
+def _printed_file(warning: str) -> tuple[str, str]:
+    """The path and the text of containerd's file: the lines after its own that are indented more than it is."""
+    lines = iter(warning.splitlines())
+    first = next(line for line in lines if line.lstrip().startswith("With containerd, write "))
+    margin = len(first) - len(first.lstrip())
+    text = "\n".join(itertools.takewhile(lambda line: line[margin : margin + 2].isspace(), lines))
+    return first.split()[3], textwrap.dedent(text)
+
+
+def test_c14_a_node_address_needs_what_the_preview_prints_for_the_engine(
+    loopback: Update, stack: Stack, lab: Node
+) -> None:
+    """Untold, the engine's login fails and says HTTPS; with the printed line in its file it logs in."""
+    assert loopback.code == 0
+    stack.set("pushHost", "192.168.99.100")
+    try:
+        warning = stack.preview().output
+    finally:
+        stack.set("pushHost", "127.0.0.1")
+    login = ["docker", "login", ADDRESS, "--username", USER, "--password-stdin"]
+    untold = lab.run(login, stdin=PASSWORD, check=False)
+    printed = next(line.strip() for line in warning.splitlines() if '"insecure-registries"' in line)
+    _write(lab, _ENGINE, printed)
+    try:
+        _reload_engine(lab, lambda insecure: ADDRESS in insecure)
+        told = lab.run(login, stdin=PASSWORD)
+    finally:
+        lab.run(["docker", "logout", ADDRESS])
+        _write(lab, _ENGINE, _UNTOLD)
+        _reload_engine(lab, lambda insecure: ADDRESS not in insecure)
+
+    assert "private-registry:pushHost" in warning
+    assert untold.returncode != 0
+    assert "HTTP response to HTTPS client" in untold.stderr
+    assert "Login Succeeded" in told.stdout

@@ -1,0 +1,20 @@
+"""The program with the dev stack's values, on a cluster that KUBECONFIG names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.program import dev_stack
+
+
+@pytest.fixture
+def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dev_stack.Dev:
+    """Run the program; its keyword arguments are settings that differ from Pulumi.dev.yaml, and `preview`."""
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(yaml.safe_dump(dev_stack.KUBECONFIG), encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
+    return dev_stack.run

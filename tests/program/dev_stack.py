@@ -1,0 +1,54 @@
+"""The dev stack as the engine hands it to the program; what is secret in it is a canary."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+import yaml
+
+from tests.components.recorder import PROJECT, Recorder
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CANARY: Final = "canary-of-the-stack"
+"""In place of what the stack's file holds encrypted."""
+TOKEN: Final = "canary-of-the-kubeconfig"
+SERVER: Final = "https://cluster.example.test:6443"
+KUBECONFIG: Final = {
+    "current-context": "dev",
+    "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "dev"}}],
+    "clusters": [{"name": "dev", "cluster": {"server": SERVER}}],
+    "users": [{"name": "dev", "user": {"token": TOKEN}}],
+}
+
+Dev = Callable[..., Recorder]
+"""Type of the fixture `dev`, which is `run` below."""
+
+
+def run(*, preview: bool = False, **changes: str) -> Recorder:
+    """Run `__main__.py` with the values of Pulumi.dev.yaml, some of them changed, and give what it registered."""
+    values, secret = _configuration()
+    values |= {f"{PROJECT}:{key}": value for key, value in changes.items()}
+
+    def program() -> None:
+        pulumi.runtime.set_all_config(values, secret)
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+    recorder = Recorder(preview=preview)
+    recorder.run(program)
+    return recorder
+
+
+def _configuration() -> tuple[dict[str, str], list[str]]:
+    """Give all values as the engine passes them, text each, and the keys of those that are secret."""
+    project: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    stack: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
+    secret = [key for key, value in stack.items() if isinstance(value, dict) and "secure" in value]
+    values = {f"{PROJECT}:{key}": item["default"] for key, item in project.items() if "default" in item}
+    values |= stack | dict.fromkeys(secret, CANARY)
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    return texts, secret

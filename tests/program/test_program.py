@@ -1,0 +1,107 @@
+"""`__main__.py` with the dev stack's values: all that it declares and exports."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.components.recorder import DIGEST, Secret, autonamed
+from tests.program.dev_stack import SERVER, Dev
+
+TREE = """\
+pulumi:pulumi:Stack private-registry-dev
+  private-registry:index:PrivateRegistry registry
+    kubernetes:core/v1:Secret registry-pull-secret-default
+    private-registry:index:ImageProof registry-proof
+      docker:index/image:Image registry-proof-image
+      kubernetes:core/v1:Pod registry-proof-pod
+    private-registry:index:RegistryServer registry
+      kubernetes:apps/v1:Deployment registry
+      kubernetes:core/v1:Secret registry-config
+      kubernetes:core/v1:Secret registry-htpasswd
+      kubernetes:core/v1:Service registry-service
+      pulumi:index:Stash registry-seed
+  pulumi:providers:docker engine
+  pulumi:providers:kubernetes cluster
+"""
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_tree_of_the_dev_stack(dev: Dev, *, preview: bool) -> None:
+    """A type, name or parent that changes replaces resources of every stack that is up."""
+    assert dev(preview=preview).tree() == TREE
+
+
+def test_exports_of_the_dev_stack(dev: Dev) -> None:
+    """What people and other stacks read, all in clear."""
+    assert dev().one("pulumi:pulumi:Stack").outputs == {
+        "address": "192.168.99.100:5000",
+        "pushAddress": "localhost:5000",
+        "pullSecret": "regcred",
+        "commands": {
+            "login": "docker login localhost:5000 --username test",
+            "push": "docker push localhost:5000/alpine_test:test_1.0",
+            "pull": "docker pull localhost:5000/alpine_test:test_1.0",
+            "catalog": "curl --user test http://localhost:5000/v2/_catalog",
+        },
+        "image": f"192.168.99.100:5000/alpine_test@{DIGEST}",
+        "proofPod": autonamed("registry-proof-pod"),
+    }
+
+
+def test_without_a_proof_its_exports_are_missing(dev: Dev) -> None:
+    """Rather than there and wrong."""
+    outputs = dev(removeData="true").one("pulumi:pulumi:Stack").outputs
+
+    assert outputs.keys() == {"address", "pushAddress", "pullSecret", "commands"}
+
+
+def test_every_resource_names_its_provider(dev: Dev) -> None:
+    """A default provider would use whatever cluster or engine the machine happens to point at."""
+    recorder = dev()
+    providers = {
+        "kubernetes": recorder.one("pulumi:providers:kubernetes").urn,
+        "docker": recorder.one("pulumi:providers:docker").urn,
+    }
+    used = {
+        item.urn: (item.type.partition(":")[0], item.request.provider.rpartition("::")[0])
+        for item in recorder
+        if item.type.partition(":")[0] in providers
+    }
+
+    assert len(used) == 7
+    assert {urn: (package, providers[package]) for urn, (package, _) in used.items()} == used
+
+
+def test_cluster_is_known_by_its_server(dev: Dev) -> None:
+    """Renewed credentials must not look like another cluster, whose objects would all be made anew."""
+    inputs = dev().one("pulumi:providers:kubernetes").inputs
+
+    assert isinstance(inputs["kubeconfig"], Secret)
+    assert inputs["clusterIdentifier"] == SERVER
+
+
+def test_cluster_changes_secrets_in_place(dev: Dev) -> None:
+    """Else a new password would remove the pull secret for a moment."""
+    inputs = dev().one("pulumi:providers:kubernetes").inputs
+
+    assert inputs["enableSecretMutable"] == "true"
+    assert inputs["enableConfigMapMutable"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("setting", "host"), [("", None), ("unix:///run/docker.sock", "unix:///run/docker.sock")], ids=["unset", "set"]
+)
+def test_engine_is_the_one_of_the_setting(dev: Dev, setting: str, host: str | None) -> None:
+    """Unset leaves the choice to the provider: DOCKER_HOST, or else the usual socket."""
+    assert dev(dockerHost=setting).one("pulumi:providers:docker").inputs.get("host") == host
+
+
+def test_deployment_that_cannot_become_ready_is_explained(dev: Dev) -> None:
+    """The provider's own message would be a bare time-out."""
+    assert list(dev().one("kubernetes:apps/v1:Deployment").request.hooks.on_error) == ["explain-failures"]
+
+
+def test_wrong_setting_declares_nothing(dev: Dev) -> None:
+    """All settings are read before the first resource."""
+    with pytest.raises(Exception, match="private-registry:replicas must be 1, got 2"):
+        dev(replicas="2")
