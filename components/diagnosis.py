@@ -31,7 +31,7 @@ _NO_TEXTS: Final = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
 
 
 def explain_failures(kubeconfig: str) -> pulumi.ErrorHook:
-    """Make the hook for a Deployment that cannot become ready: it prints the reasons that the cluster knows.
+    """Make the hook for a Deployment or Pod that cannot become ready: it prints the reasons that the cluster knows.
 
     `kubeconfig` is content. It never asks for another try.
     """
@@ -40,8 +40,9 @@ def explain_failures(kubeconfig: str) -> pulumi.ErrorHook:
         inputs = args.new_inputs
         if inputs and any(_WAITED in error for error in args.errors):
             namespace = inputs["metadata"]["namespace"]
-            labels = inputs["spec"]["selector"]["matchLabels"].items()
-            selector = ",".join(f"{key}={value}" for key, value in labels)
+            # A Deployment's, or those of a Pod by itself.
+            labels = inputs["spec"].get("selector", {}).get("matchLabels") or inputs["metadata"]["labels"]
+            selector = ",".join(f"{key}={value}" for key, value in labels.items())
             _explain(args.name, namespace, selector, kubeconfig)
         return False
 
@@ -61,7 +62,9 @@ def _explain(name: str, namespace: str, selector: str, kubeconfig: str) -> None:
     found = reasons(objects, events)
     if found:
         # A node waits longer after each failure, up to five minutes: more than the next `up` may wait.
-        fix = f"fix: mend that, then `kubectl delete {which}` so that it is tried again at once, and `pulumi up`"
+        fix = (
+            f"fix: mend that, then `kubectl delete {which}`, which has it tried at once, and `pulumi up --refresh`"
+        )
         pulumi.log.error("\n  ".join([f"{name}: its Pods do not start:", *found, fix]))
     else:
         pulumi.log.warn(f"{name}: the cluster reports no reason yet; {by_hand} shows the Pods")

@@ -32,6 +32,7 @@ class ImageProof(pulumi.ComponentResource):
         server: RegistryServer,
         secrets: list[kubernetes.core.v1.Secret],
         opts: pulumi.ResourceOptions | None = None,
+        explain: pulumi.ErrorHook | None = None,
     ) -> None:
         super().__init__("private-registry:index:ImageProof", name, None, opts)
         pushed = docker.Image(
@@ -74,7 +75,12 @@ class ImageProof(pulumi.ComponentResource):
                 replace_on_changes=["spec"],
                 # New accounts are proven by a new pull.
                 replacement_trigger=server.revision,
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{settings.timeout_seconds}s"),
+                # The provider's clock starts anew at each status (4.25): without a limit of its own, an update
+                # that waits for a failed pull would never end, since those are repeated within its 10 minutes.
+                custom_timeouts=pulumi.CustomTimeouts(
+                    create=f"{settings.timeout_seconds}s", update=f"{settings.timeout_seconds}s"
+                ),
+                hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
             ),
         )
         self.pod_name = pod.metadata["name"].apply(str)

@@ -18,7 +18,7 @@ class PrivateRegistry(pulumi.ComponentResource):
 
     Needs a Kubernetes and a Docker provider, as `opts.providers` or the stack's default ones. The Kubernetes
     one should have `enable_secret_mutable`, so that a new password does not remove the pull secret for a moment.
-    `explain` (see `diagnosis`) is asked why the registry's Pod did not become ready.
+    `explain` (see `diagnosis`) is asked why a Pod did not become ready.
     """
 
     address: str
@@ -54,7 +54,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             remove_data(name, folder, settings.image, settings.namespace, stopped)
         else:
             secrets = pull_secrets(name, settings, (settings.address, settings.push_address), child)
-            self.proof = ImageProof(f"{name}-proof", settings, server, secrets, child)
+            self.proof = ImageProof(f"{name}-proof", settings, server, secrets, child, explain)
         self.register_outputs({"address": self.address, "pushAddress": self.push_address})
 
     def commands(self) -> dict[str, str]:

@@ -24,6 +24,16 @@ ROOT = "/var/lib/registry"
 
 _VOLUME = "data"
 
+_OWN_DATA = f"""
+set -eu
+if [ "$(stat -c %u {ROOT})" != {OWNER} ]; then
+  for file in {ROOT}/*; do
+    [ ! -e "$file" ] || chown -R {OWNER}:{OWNER} "$file"
+  done
+fi
+chown {OWNER}:{OWNER} {ROOT}
+"""
+
 HARDENED: SecurityContextArgsDict = {
     "run_as_non_root": True,
     "run_as_user": OWNER,
@@ -63,13 +73,9 @@ class HostFolder:
         return {
             "name": "own-data",
             "image": image,
-            # Walks the files only once: with a large store that takes minutes. The folder itself is given each
-            # time, since a read-only disk refuses that and would let the registry start, and every push fail.
-            "command": [
-                "sh",
-                "-c",
-                f'[ "$(stat -c %u {ROOT})" = {OWNER} ] && deep= || deep=-R; chown $deep {OWNER}:{OWNER} {ROOT}',
-            ],
+            # Walks the files only once, since with a large store that takes minutes; the folder itself comes last,
+            # so that a walk that was cut off is done again, and each time, since a read-only disk refuses it.
+            "command": ["sh", "-c", _OWN_DATA],
             "security_context": {
                 "run_as_user": 0,
                 "run_as_non_root": False,

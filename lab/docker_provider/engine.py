@@ -115,7 +115,7 @@ class Job:
             raise EngineError(
                 f"cannot reach a Docker Engine at {self._address.host} (taken from {self._address.source}): "
                 f"{_root_cause(error)}. Start the engine there, or name another address: "
-                "`pulumi config set docker:host ADDRESS`, the Docker provider's `host`, or DOCKER_HOST"
+                "`pulumi config set dockerHost ADDRESS`, the Docker provider's `host`, or DOCKER_HOST"
             ) from error
         # A build step or a registry may be silent for as long as it likes.
         client.timeout = None  # type: ignore[assignment]  # the stubs forget that None means no limit

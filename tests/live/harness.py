@@ -242,5 +242,5 @@ class Stack:
 
     def remove(self) -> None:
         """Destroy what is up and remove the images from the node, so that the next module starts from nothing."""
-        self.destroy(check=False)
+        self.destroy()
         self.node.run(["sh", "-c", "rm -rf /data/registry"])

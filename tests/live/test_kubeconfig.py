@@ -10,6 +10,7 @@ import pytest
 from tests.live.harness import Stack, Update
 
 CANARY = "canary-Zq7v9Kx2"
+CONTEXT = "private-registry:kubeContext"
 SECRET_CONTENT = f"""\
 apiVersion: v1
 kind: Config
@@ -101,7 +102,7 @@ def test_c30_a_missing_context_is_refused_with_those_that_there_are(configurable
     configurable.set("kubeContext", "production")
 
     assert refusal(configurable.preview(check=False)) == (
-        'private-registry:kubeContext names "production", which is not in KUBECONFIG '
+        f'{CONTEXT} names "production", which is not in KUBECONFIG '
         "(/etc/kubernetes/admin.conf); contexts there: minikube"
     )
 
@@ -112,8 +113,7 @@ def test_c30_a_missing_context_is_refused_with_those_that_there_are(configurable
         (f'{SECRET_CONTENT}token: "{CANARY}', "private-registry:kubeconfig: not YAML or JSON at line 7"),
         (
             SECRET_CONTENT.replace("current-context: one", "current-context: two"),
-            'private-registry:kubeContext names "two", which is not in private-registry:kubeconfig; '
-            "contexts there: one",
+            f'{CONTEXT} names "two", which is not in private-registry:kubeconfig; contexts there: one',
         ),
     ],
     ids=["broken", "context"],

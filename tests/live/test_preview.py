@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +40,12 @@ def _wait_until(condition: Callable[[], bool], what: str, seconds: int = 20) -> 
 def _images(lab: Node) -> set[str]:
     """What the engine holds, unnamed images of a build included."""
     return set(lab.run(["docker", "images", "--all", "--quiet", "--no-trunc"]).stdout.split())
+
+
+def _change_image(stack: Stack) -> None:
+    """Give the test image content that no engine has built before: a build of it leaves an image that is new."""
+    dockerfile = stack.folder / "test-image" / "Dockerfile"
+    dockerfile.write_text(f"{dockerfile.read_text()}LABEL changed={secrets.token_hex(8)}\n")
 
 
 @pytest.fixture
@@ -84,6 +91,7 @@ def test_the_first_preview_needs_neither_engine_nor_registry(stack: Stack, visit
 
 def test_the_first_preview_builds_and_makes_nothing(stack: Stack, lab: Node, visitors: Path) -> None:
     """With a running engine the same preview leaves no image in it, and no object in the cluster."""
+    _change_image(stack)
     images = _images(lab)
     preview = stack.preview()
 
@@ -108,8 +116,7 @@ def _requests(lab: Node) -> list[str]:
 def test_a_preview_of_a_changed_image_neither_builds_nor_pushes(up: Update, stack: Stack, lab: Node) -> None:
     """It shows the new image and Pod; the engine has no new image and the registry was not asked."""
     assert up.code == 0
-    dockerfile = stack.folder / "test-image" / "Dockerfile"
-    dockerfile.write_text(dockerfile.read_text() + "LABEL changed=yes\n")
+    _change_image(stack)
     images, requests = _images(lab), _requests(lab)
 
     preview = stack.preview()
