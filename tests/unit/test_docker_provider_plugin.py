@@ -110,7 +110,7 @@ def failed_run(host: str) -> str:
 def test_a_missing_engine_is_named_with_what_to_do(tmp_path: Path) -> None:
     """The error says which address was tried, where it comes from, why it failed and what helps."""
     message = failed_run(f"unix://{tmp_path}/none.sock")
-    for part in (f"{tmp_path}/none.sock", "DOCKER_HOST", "No such file", "docker:host"):
+    for part in (f"{tmp_path}/none.sock", "DOCKER_HOST", "No such file", "dockerHost"):
         assert part in message
 
 
