@@ -164,9 +164,8 @@ def test_no_other_port_of_the_registry_answers(known: Known, lab: Node) -> None:
     """The Pod listens on the registry's port alone: there is no debug server beside it."""
     assert known
     pod = lab.get("pods", "--selector=app.kubernetes.io/name=registry")["items"][0]
-    process = lab.run(["pgrep", "--full", "--oldest", "^registry serve"]).stdout.strip()
-    tables = lab.run(["cat", f"/proc/{process}/net/tcp", f"/proc/{process}/net/tcp6"]).stdout.splitlines()
-    rows = [line.split() for line in tables]
+    tables = lab.kubectl("exec", "deployment/registry", "--", "cat", "/proc/net/tcp", "/proc/net/tcp6")
+    rows = [line.split() for line in tables.splitlines()]
     listening = {int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and row[3] == "0A"}
 
     assert pod["spec"].get("hostNetwork") in {None, False}

@@ -415,21 +415,3 @@ def test_a_start_of_a_running_lab_changes_nothing(own: Node) -> None:
 
     assert (started.returncode, started.stdout) == (0, "")
     assert own.lab.process() == before
-
-
-def test_a_warm_start_works_in_the_bare_environment_of_sudo(folder: Path) -> None:
-    """Only the system's folders on PATH, SUDO_UID set, no terminal settings."""
-    bare = {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": str(Path.home()),
-        "SUDO_UID": "1000",
-        "SUDO_USER": "someone",
-    }
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        bare["XDG_CACHE_HOME"] = cache
-    started = subprocess.run(
-        _command(folder, "start"), cwd=PROJECT, env=bare, capture_output=True, text=True, timeout=300
-    )
-
-    assert started.returncode == 0, started.stdout + started.stderr
-    assert _ready(Node(Lab(folder)))
