@@ -27,13 +27,17 @@ _PERSONAL = (
 )
 """What a shell, Docker, kubectl and Pulumi would write in a person's home folder."""
 
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+
 
 def _make(folder: Path, *words: str, stdin: str | None = None, env: dict[str, str] | None = None) -> Result[str]:
     """Run a make target on the lab in this folder; both streams together, as a person reads them."""
+    # These tests may run below `make test`, whose variables would have the inner make report its folders.
+    outer = {name: value for name, value in (env or os.environ).items() if name not in _OF_MAKE}
     return subprocess.run(
         ["make", *words],
         cwd=PROJECT,
-        env=(env or dict(os.environ)) | {"LAB": str(folder)},
+        env=outer | {"LAB": str(folder)},
         input=stdin or "",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

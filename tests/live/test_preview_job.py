@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -164,8 +165,29 @@ def test_it_prints_no_secret(job: Job, lab: Node) -> None:
     kubeconfig: dict[str, Any] = json.loads(job.expressions["secrets.KUBECONFIG"])
     canaries = [kubeconfig["users"][0]["user"]["client-key-data"]]
     for secret in lab.get("secrets")["items"]:
-        canaries += secret["data"].values()
+        for value in secret["data"].values():
+            canaries += [value, base64.b64decode(value).decode().strip()]
     printed = result.stdout + result.stderr + job.log
     assert result.returncode == 0, printed
     assert "[secret]" in printed
     assert [canary for canary in canaries if canary in printed] == []
+
+
+@pytest.mark.parametrize("target", ["preview", "deploy"])
+def test_secrets_and_variables_that_are_unset_do_no_harm(target: str, job: Job, up: Stack, lab: Node) -> None:
+    """GitHub sets them to empty strings: they count as absent, and the stack itself names the cluster."""
+    change(job, "kubeconfig: /etc/kubernetes/admin.conf")
+    steps = yaml.safe_load(WORKFLOW.read_text())["jobs"]["preview"]["steps"]
+    step = next(step for step in steps if step.get("run", "").startswith(RUNS_A_PREVIEW))
+    environment = dict.fromkeys(step["env"], "")
+    environment["PULUMI_BACKEND_URL"] = f"file://{up.backend}"
+    environment["PULUMI_CONFIG_PASSPHRASE"] = DEV_PASSPHRASE
+    assert {"KUBECONFIG", "PULUMI_ACCESS_TOKEN", "AWS_REGION", "PREVIEW_LOG"} <= environment.keys()
+    subprocess.run(["make", "venv"], cwd=job.clone, check=True, capture_output=True)
+    pods = {item["metadata"]["uid"] for item in lab.get("pods")["items"]}
+
+    result = lab.run(["make", target, "STACK=dev"], cwd=job.clone, env=environment, check=False)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"\d+ unchanged", result.stdout), result.stdout
+    assert {item["metadata"]["uid"] for item in lab.get("pods")["items"]} == pods

@@ -21,7 +21,7 @@ def stack(lab: Node, tmp_path: Path) -> Iterator[Stack]:
     made.pulumi("stack", "rm", "--yes", "--force", check=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def registry(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Start a registry with the account test on a free port of the node's loopback."""
     folder = tmp_path_factory.mktemp("registry")
