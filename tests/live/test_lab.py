@@ -138,6 +138,21 @@ def test_a_lab_whose_keeper_was_killed_is_replaced_at_the_next_start(folder: Pat
     assert _kubelets(folder) == 1
 
 
+def test_a_lab_whose_keeper_was_killed_can_be_ended_at_once(folder: Path) -> None:
+    """The end waits for processes that the kernel has not ended yet: none keeps a group or writes a file again."""
+    node = _start(folder)
+    node.kubectl("run", "sleeper", "--image=alpine:latest", "--image-pull-policy=Never", "--", "sleep", "1000")
+    node.wait_for("condition=Ready", "pod/sleeper")
+    old, group = _descendants(_keeper(folder)), str(_record(folder)["cgroup"])
+
+    os.kill(_keeper(folder), signal.SIGKILL)
+    node.lab.end()
+
+    assert not any(process.is_alive() for process in old)
+    assert not list(ROOT.glob(f"*/{group}"))
+    assert not folder.exists()
+
+
 def test_a_lab_whose_first_process_was_killed_is_replaced(folder: Path) -> None:
     """The keeper goes with it; what `status` says meanwhile is the truth."""
     node = _start(folder)
