@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import images, packages, plugins, tools
+from lab import images, packages, plugins, preflight, tools
 from lab.cache import Entry
-from lab.ui import LabError, Steps
-
-_ROOM = 10 * 10**9  # bytes; a cold build with Go's own caches has used 8
+from lab.ui import Steps
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ def prepare() -> tuple[Parts, Steps]:
     )
     missing = [job for job in jobs if not job.entry.is_whole()]
     if missing:
-        _check_room(missing[0].entry.path.parent)
+        preflight.check_room(missing[0].entry.path.parent, "building the lab's tools takes", "XDG_CACHE_HOME")
     steps = Steps(len(missing) + 1)
     for job in missing:
         with steps.step(job.title):
@@ -84,13 +81,3 @@ def actionlint() -> Path:
     """The actionlint program, built when the cache lacks it."""
     tool = tools.ACTIONLINT
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name
-
-
-def _check_room(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < _ROOM:
-        raise LabError(
-            f"{folder} has {free / 10**9:.1f} GB free, and building the lab's tools takes {_ROOM / 10**9:.0f} GB: "
-            "free some, or set XDG_CACHE_HOME to a folder on a larger disk."
-        )

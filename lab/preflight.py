@@ -12,7 +12,7 @@ from pathlib import Path
 from lab import cgroups, rootfs
 from lab.ui import LabError
 
-_ROOM = 10 * 10**9  # bytes
+_ROOM = 10 * 10**9  # bytes; a cold build with Go's own caches has used 8
 
 
 def check_person() -> None:
@@ -35,7 +35,7 @@ def check(lab: Path, project: Path, cache: Path) -> None:
             )
     for folder in (lab, project, cache):
         _check_place(folder)
-    _check_room(lab)
+    check_room(lab, "a lab needs", "LAB")
     _check_kernel(lab)
 
 
@@ -49,13 +49,14 @@ def _check_place(folder: Path) -> None:
             raise LabError(f"{folder} lies in {hidden}, which a node has for itself: move it elsewhere.")
 
 
-def _check_room(folder: Path) -> None:
+def check_room(folder: Path, purpose: str, setting: str) -> None:
+    """Refuse a folder, there or not yet, on a disk with too little room; `setting` names what moves it."""
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if free < _ROOM:
         raise LabError(
-            f"{there} has {free / 10**9:.1f} GB free and a lab needs {_ROOM / 10**9:.0f} GB: free some, "
-            "or set LAB to a folder on a larger disk."
+            f"{there} has {free / 10**9:.1f} GB free, and {purpose} {_ROOM / 10**9:.0f} GB: free some, "
+            f"or set {setting} to a folder on a larger disk."
         )
 
 

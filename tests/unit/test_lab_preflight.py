@@ -148,8 +148,10 @@ def test_a_cold_build_wants_room_in_the_cache(tmp_path: Path, monkeypatch: pytes
     """The cache may lie on another disk than the lab; the message names the variable that moves it."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 10**9))
 
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
     with pytest.raises(LabError, match=r"3\.0 GB free.*10 GB.*XDG_CACHE_HOME"):
-        parts._check_room(tmp_path / "cache")
+        parts.prepare()
 
 
 def test_a_folder_with_other_files_is_never_taken_for_a_lab(tmp_path: Path) -> None:
