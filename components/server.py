@@ -18,6 +18,8 @@ from components.storage import HARDENED, ROOT, HostFolder
 CONTAINER_PORT = 5000
 _CONFIG_FOLDER = "/etc/private-registry"
 _ACCOUNTS_FOLDER = "/auth"
+_USUAL_PROGRESS_DEADLINE = 600
+"""Seconds, as in a Deployment that names none."""
 
 
 class RegistryServer(pulumi.ComponentResource):
@@ -60,7 +62,8 @@ class RegistryServer(pulumi.ComponentResource):
             spec={
                 "replicas": 0 if settings.remove_data else settings.replicas,
                 "strategy": {"type": folder.strategy},
-                "progress_deadline_seconds": settings.timeout_seconds,
+                # Kubernetes' own limit must not end the wait before ours, nor a shorter one replace the registry.
+                "progress_deadline_seconds": max(settings.timeout_seconds, _USUAL_PROGRESS_DEADLINE),
                 "selector": {"match_labels": selector("registry", name)},
                 "template": {
                     "metadata": {

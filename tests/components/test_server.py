@@ -131,12 +131,18 @@ def test_a_changed_deployment_is_replaced_old_one_first() -> None:
 
 
 def test_waiting_ends_at_the_set_time() -> None:
-    """For Kubernetes, which reports progress, as for the engine."""
-    deployment = declared(timeout_seconds=77).one(DEPLOYMENT)
-    timeouts = deployment.request.customTimeouts
+    """The engine's own limit."""
+    timeouts = declared(timeout_seconds=77).one(DEPLOYMENT).request.customTimeouts
 
-    assert deployment.inputs["spec"]["progressDeadlineSeconds"] == 77
     assert (timeouts.create, timeouts.update, timeouts.delete) == ("77s", "77s", "77s")
+
+
+@pytest.mark.parametrize(("seconds", "deadline"), [(5, 600), (600, 600), (1800, 1800)])
+def test_kubernetes_waits_no_shorter_and_a_short_limit_replaces_nothing(seconds: int, deadline: int) -> None:
+    """Its own limit is part of the Deployment: below the usual one it stays what it is."""
+    spec = declared(timeout_seconds=seconds).one(DEPLOYMENT).inputs["spec"]
+
+    assert spec["progressDeadlineSeconds"] == deadline
 
 
 def test_one_pod_and_recreate_without_parameters_of_another_strategy() -> None:

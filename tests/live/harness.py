@@ -217,6 +217,17 @@ class Stack:
         """`pulumi up --yes`, without the preview unless asked for otherwise."""
         return self.pulumi("up", "--yes", "--skip-preview", "--stack", self.name, *words, check=check)
 
+    def up_that_fails(self) -> Update:
+        """`up` with a time limit of 15 s, which is then the usual one again.
+
+        What comes next has to have time: a kubelet that has no answer on the pull secret within a second pulls
+        without it, and tries again only 10 s later.
+        """
+        self.set("timeoutSeconds", "15")
+        failed = self.up(check=False)
+        self.unset("timeoutSeconds")
+        return failed
+
     def preview(self, *words: str, check: bool = True) -> Update:
         """`pulumi preview`."""
         return self.pulumi("preview", "--stack", self.name, *words, check=check)

@@ -14,8 +14,7 @@ IMAGE = "192.168.99.100:5000/alpine_test@"
 
 @pytest.fixture(scope="module")
 def deployed(stack: Stack) -> Stack:
-    """A stack that is up and gives up soon."""
-    stack.set("timeoutSeconds", "15")
+    """A stack that is up."""
     stack.up()
     return stack
 
@@ -50,7 +49,7 @@ def test_c29_a_wrong_pull_secret_is_named_and_the_fix_in_the_message_works(deplo
     patch = json.dumps({"stringData": {".dockerconfigjson": wrong}})
     lab.kubectl("patch", "secret", "regcred", "--type=merge", f"--patch={patch}")
     new_image(deployed, "secret")
-    failed = deployed.up(check=False)
+    failed = deployed.up_that_fails()
     mended = type_the_fix(deployed, failed.output)
 
     assert failed.code != 0
@@ -67,7 +66,7 @@ def test_c29_an_image_that_is_gone_is_named_and_the_next_image_mends_it(deployed
     assert lab.registry(f"/v2/alpine_test/manifests/{digest}", method="DELETE").status == 202
     # New accounts are proven by a new pull, of an image that is already there and so is not pushed.
     deployed.set("users.second", "canary-Pa55", secret=True, path=True)
-    failed = deployed.up(check=False)
+    failed = deployed.up_that_fails()
     new_image(deployed, "gone")
     mended = deployed.up()
 
@@ -82,7 +81,7 @@ def test_c29_a_registry_image_that_is_not_there_is_named_and_the_right_one_mends
 ) -> None:
     """The registry's own image: `up` ends within its limit, and the old Deployment is made again by the next."""
     deployed.set("image", "registry:9.9.9")
-    failed = deployed.up(check=False)
+    failed = deployed.up_that_fails()
     deployed.unset("image")
     mended = deployed.up()
 

@@ -140,8 +140,7 @@ def test_a_stopped_api_server_fails_up_and_leaves_the_state_whole(apiserver_stop
 @pytest.mark.usefixtures("port_taken")
 def test_a_taken_host_port_is_named_and_a_later_up_goes_on(fresh_stack: Stack, lab: Node) -> None:
     """`up` ends within its limit with the scheduler's own words; it goes on once the port is free."""
-    fresh_stack.set("timeoutSeconds", "15")
-    failed = fresh_stack.up(check=False)
+    failed = fresh_stack.up_that_fails()
     lab.kubectl("delete", "pod", "port-taker")
     resumed = fresh_stack.up()
 

@@ -6,17 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.harness import Node, Stack
+from tests.live.harness import Node, Stack, Update
 
 FOLDER = "/data/registry"
 TRY_AT_ONCE = "kubectl delete pods --namespace default --selector"
-
-
-@pytest.fixture
-def impatient(fresh_stack: Stack) -> Stack:
-    """A stack that gives up soon."""
-    fresh_stack.set("timeoutSeconds", "15")
-    return fresh_stack
 
 
 @pytest.fixture
@@ -30,10 +23,11 @@ def read_only_disk(lab: Node) -> Iterator[None]:
     lab.run(["umount", FOLDER], check=False)
 
 
-def pods_tried_again(stack: Stack, output: str) -> None:
-    """Type the command that the message gives as the fix."""
+def tried_again(stack: Stack, output: str) -> Update:
+    """Type the command that the message gives as the fix, then `up`."""
     start = output.index(TRY_AT_ONCE)
     stack.node.run(["sh", "-c", output[start : output.index("`", start)]])
+    return stack.up()
 
 
 @pytest.mark.parametrize(
@@ -51,13 +45,12 @@ def test_c40_a_missing_folder_and_one_of_root_take_the_push(fresh_stack: Stack, 
     assert lab.registry("/v2/alpine_test/tags/list").body.strip() == '{"name":"alpine_test","tags":["test_1.0"]}'
 
 
-def test_c40_a_file_in_the_folders_place_is_named_and_a_later_up_goes_on(impatient: Stack, lab: Node) -> None:
+def test_c40_a_file_in_the_folders_place_is_named_and_a_later_up_goes_on(fresh_stack: Stack, lab: Node) -> None:
     """`up` ends within its limit with the mount's own words; once the file is gone it only needs another `up`."""
     lab.run(["sh", "-c", f"rm -rf {FOLDER} && mkdir -p /data && touch {FOLDER}"])
-    failed = impatient.up(check=False)
+    failed = fresh_stack.up_that_fails()
     lab.run(["rm", FOLDER])
-    pods_tried_again(impatient, failed.output)
-    mended = impatient.up()
+    mended = tried_again(fresh_stack, failed.output)
 
     assert failed.code != 0
     assert failed.seconds < 60
@@ -68,12 +61,13 @@ def test_c40_a_file_in_the_folders_place_is_named_and_a_later_up_goes_on(impatie
 
 
 @pytest.mark.usefixtures("read_only_disk")
-def test_c40_a_read_only_disk_is_named_before_any_push_and_a_later_up_goes_on(impatient: Stack, lab: Node) -> None:
+def test_c40_a_read_only_disk_is_named_before_any_push_and_a_later_up_goes_on(
+    fresh_stack: Stack, lab: Node
+) -> None:
     """The registry does not start on a disk on which each push would fail, even where the folder is its own."""
-    failed = impatient.up(check=False)
+    failed = fresh_stack.up_that_fails()
     lab.run(["umount", FOLDER])
-    pods_tried_again(impatient, failed.output)
-    mended = impatient.up()
+    mended = tried_again(fresh_stack, failed.output)
 
     assert failed.code != 0
     assert failed.seconds < 60
