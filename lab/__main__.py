@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 from lab import parts, preflight
-from lab.lifecycle import NODE_ADDRESS, NODE_NAME, PROJECT, Lab
+from lab.keeper import PROJECT
+from lab.lifecycle import INSECURE_REGISTRIES, Lab
+from lab.topology import FIRST, MEMBERS
 from lab.ui import LabError, fail, say
 
 STACK = "dev"
@@ -40,22 +42,40 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=function)
         return command
 
-    add("up", _up, "start the lab and bring the dev stack up on it")
+    def add_node_option(command: argparse.ArgumentParser) -> None:
+        names = [member.name for member in MEMBERS]
+        command.add_argument("--node", choices=names, default=FIRST.name, help="default: %(default)s")
+
+    for command in (
+        add("up", _up, "start the lab and bring the dev stack up on it"),
+        add("start", _start, "start the lab alone"),
+    ):
+        counts = range(1, len(MEMBERS) + 1)
+        command.add_argument("--nodes", type=int, choices=counts, default=1, help="default: %(default)s")
+        command.add_argument(
+            "--insecure-registry",
+            metavar="HOST[:PORT]",
+            action="append",
+            help=f"a registry that is reached by plain HTTP; may repeat; default: {', '.join(INSECURE_REGISTRIES)}",
+        )
     add("down", _down, "destroy the stack, end the lab and remove its folder")
-    add("start", lambda lab, _: lab.start(), "start the lab alone")
-    add("restart", lambda lab, _: lab.restart(), "end the node as a power cut would, and start it again")
+    add_node_option(add("restart", _restart, "end a node as a power cut would, and start it again"))
+    node = add("node", _node, "add the second node to the running lab, or remove it")
+    node.add_argument("action", choices=["add", "remove"])
     add("status", _status, "tell what runs")
-    add("shell", _shell, "a shell on the node, as `minikube ssh`")
-    add("exec", _exec, "run a command on the node").add_argument("words", nargs=argparse.REMAINDER)
-    service = add("service", _service, "stop a service of the node, or let it run again")
+    add("shell", _shell, "a shell on the first node, as `minikube ssh`")
+    execute = add("exec", _exec, "run a command on a node")
+    add_node_option(execute)
+    execute.add_argument("words", nargs=argparse.REMAINDER)
+    service = add("service", _service, "stop a service of the first node, or let it run again")
     service.add_argument("name", choices=["apiserver", "containerd", "docker", "kubelet"])
     service.add_argument("state", choices=["stop", "start"])
     add("actionlint", _actionlint, "check the GitHub workflows")
     return parser
 
 
-def _up(lab: Lab, _: argparse.Namespace) -> int:
-    lab.start()
+def _up(lab: Lab, chosen: argparse.Namespace) -> int:
+    _start(lab, chosen)
     code = lab.run(["pulumi", "stack", "select", "--create", "--stack", STACK])
     if code == 0:
         code = lab.run(["pulumi", "up", "--yes", "--stack", STACK])
@@ -64,6 +84,24 @@ def _up(lab: Lab, _: argparse.Namespace) -> int:
     else:
         say("\nThe lab still runs: mend what the error names and run `make up` again; `make down` ends it all.")
     return code
+
+
+def _start(lab: Lab, chosen: argparse.Namespace) -> int:
+    lab.start(chosen.nodes, chosen.insecure_registry)
+    return 0
+
+
+def _restart(lab: Lab, chosen: argparse.Namespace) -> int:
+    lab.restart(chosen.node)
+    return 0
+
+
+def _node(lab: Lab, chosen: argparse.Namespace) -> int:
+    if chosen.action == "add":
+        lab.add_node()
+    else:
+        lab.remove_node()
+    return 0
 
 
 def _down(lab: Lab, _: argparse.Namespace) -> int:
@@ -85,19 +123,26 @@ def _status(lab: Lab, _: argparse.Namespace) -> int:
     if not lab.is_ready():
         say(f"no lab runs in {lab.folder}; `make up` starts one")
         return 1
-    say(f"node {NODE_NAME} ({NODE_ADDRESS}) runs in {lab.folder}")
+    for member in MEMBERS:
+        if lab.is_ready(member.name):
+            say(f"node {member.name} ({member.address}) runs in {lab.folder}")
+        elif lab.was_started(member.name):
+            say(
+                f"node {member.name} ({member.address}) was killed or cut off; `python -m lab node add` replaces it"
+            )
     say(f"Docker provider: {(lab.folder / 'docker-provider').read_text()}")
     lab.run(["kubectl", "get", "nodes,pods", "--all-namespaces", "--output=wide"])
     return lab.run(["pulumi", "stack", "output", "--stack", STACK]) if _has_stack(lab) else 0
 
 
 def _shell(lab: Lab, _: argparse.Namespace) -> int:
-    say(f"A shell on node {NODE_NAME}: docker, kubectl, curl and pulumi work here. Leave it with `exit`.")
+    say(f"A shell on node {FIRST.name}: docker, kubectl, curl and pulumi work here. Leave it with `exit`.")
     return lab.run(["bash", "--rcfile", str(PROJECT / "lab" / "bashrc"), "-i"])
 
 
 def _exec(lab: Lab, chosen: argparse.Namespace) -> int:
-    return lab.run([word for word in chosen.words if word != "--"] or ["true"])
+    words = chosen.words[1:] if chosen.words[:1] == ["--"] else chosen.words
+    return lab.run(words or ["true"], chosen.node)
 
 
 def _service(lab: Lab, chosen: argparse.Namespace) -> int:

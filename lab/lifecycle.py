@@ -1,39 +1,30 @@
-"""Starting, finding, entering and ending a lab from outside its node.
+"""Starting, finding, entering and ending a lab from outside its nodes.
 
-A lab is one folder. Its record names the process that keeps the node alive; a lab whose keeper is gone, or that
-was interrupted before it was ready, counts as ended and is replaced at the next start.
+A lab is one folder, which is also that of its first node; a further node has a folder of its own in it. A lab whose
+first node is not ready counts as ended and is replaced at the next start, with all its nodes.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import re
 import secrets
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lab import cgroups, environment, parts, plugins, preflight
+from lab import credentials, environment, network, parts, plugins, preflight
 from lab.cache import cache_root, digest_of, locked
-from lab.node import API_PORT, NODE_FILE, Specification
-from lab.pki import Authority
-from lab.processes import Process
-from lab.ui import LabError, say
+from lab.keeper import PROJECT, RECORD, Keeper
+from lab.specification import Specification
+from lab.topology import FIRST, MEMBERS, SECOND, Member
+from lab.ui import LabError, Steps, say
 
-NODE_NAME = "minikube"
-NODE_ADDRESS = "192.168.99.100"
-REGISTRY_ADDRESS = f"{NODE_ADDRESS}:5000"
-PROJECT = Path(__file__).resolve().parent.parent
-_RECORD = "record.json"  # also tells a lab's folder from any other, from its first moment to its last
-_START_WITHIN = 150  # seconds
-_END_WITHIN = 60  # seconds
+INSECURE_REGISTRIES = (f"{FIRST.address}:5000",)
+"""What containerd and the Docker Engine reach by plain HTTP unless a start says otherwise."""
 # The API server would go on answering for a minute while somebody watches.
 _STOP = """
 process=$(cat "$1")
@@ -43,6 +34,8 @@ for signal in TERM 0 0 0 0 0 0 0 0 0 KILL; do
 done
 """
 _NOT_RUNNING = "The lab is not running; start it with `make up`."
+_INSECURE_FILE = "insecure-registries.json"
+_REGISTRY = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -51,79 +44,103 @@ class Lab:
 
     folder: Path
 
-    def process(self) -> int | None:
-        """Process 1 of the node by its id on the machine, or None when the lab is not alive."""
-        record = self._record()
-        if record is None or not _keeper(record).is_alive():
-            return None
-        keeper = record["keeper"]
-        try:
-            children = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
-        except OSError:
-            return None
-        return int(children[0]) if children else None
+    def process(self, node: str = FIRST.name) -> int | None:
+        """Process 1 of a node by its id on the machine, or None when the node is not alive."""
+        return self._keeper(node).process()
 
-    def is_ready(self) -> bool:
-        """Whether the node is up and everything on it was started."""
-        return self.process() is not None and (self.folder / "ready").exists()
+    def is_ready(self, node: str = FIRST.name) -> bool:
+        """Whether a node is up and everything on it was started."""
+        return self._keeper(node).is_ready()
 
-    def start(self) -> None:
-        """Bring the lab up unless it is; build the parts it needs, and replace what a killed lab left."""
-        if self.is_ready():
+    def was_started(self, node: str) -> bool:
+        """Whether a node belongs to the lab, be it alive or not."""
+        return self._keeper(node).was_started()
+
+    def start(self, nodes: int = 1, insecure_registries: Sequence[str] | None = None) -> None:
+        """Bring up as many nodes unless they are; build the parts they need, and replace what a killed lab left.
+
+        The insecure registries, as HOST or HOST:PORT, are the lab's for as long as it lives.
+        """
+        wanted = MEMBERS[:nodes]
+        if insecure_registries is not None:
+            _check_registries(insecure_registries)
+        if self._are_ready(wanted):
+            self._check_same(insecure_registries)
             return
         preflight.check(self.folder, PROJECT, cache_root())
         with self._exclusively():
             if self.is_ready():
+                self._check_same(insecure_registries)
+                wanted = tuple(member for member in wanted if not self.is_ready(member.name))
+            if not wanted:
+                return
+            built, steps = parts.prepare(len(wanted))
+            for member in wanted:
+                if member == FIRST:
+                    self._start_first(built, steps, insecure_registries)
+                else:
+                    self._join(member, built, steps)
+
+    def add_node(self) -> None:
+        """Add the second node to the running lab unless it is up, in the place of one that was killed."""
+        with self._exclusively():
+            self._check_running()
+            if self.is_ready(SECOND.name):
+                say(f"node {SECOND.name} ({SECOND.address}) is ready already")
                 return
             built, steps = parts.prepare()
-            with steps.step("starting the node"):
-                self._end_node()
-                self._remove_folder()
-                self.folder.mkdir(parents=True)
-                (self.folder / _RECORD).write_text("{}")
-                docker = plugins.set_up(self.folder / "pulumi", built.pulumi, built.kubernetes_plugin)
-                (self.folder / "docker-provider").write_text(docker)
-                self._start_node(built)
-            say(f"node {NODE_NAME} ({NODE_ADDRESS}) is ready; Pulumi uses {docker}")
+            self._join(SECOND, built, steps)
 
-    def restart(self) -> None:
-        """End the node as a power cut would, and start it on the same disks."""
+    def remove_node(self) -> None:
+        """End the second node, remove its folder, and take it out of the cluster."""
         with self._exclusively():
-            if self._record() is None:
-                raise LabError("There is no lab to restart; start one with `make up`.")
+            self._check_running()
+            if not self._leave(SECOND):
+                raise LabError(f"The lab has no node {SECOND.name}; `python -m lab node add` adds it.")
+        say(f"node {SECOND.name} is gone")
+
+    def restart(self, node: str = FIRST.name) -> None:
+        """End a node as a power cut would, and start it on the same disks."""
+        keeper = self._keeper(node)
+        with self._exclusively():
+            if not keeper.was_started():
+                raise LabError(f"There is no node {node} to restart; start a lab with `make up`.")
+            if keeper.member != FIRST:
+                self._check_running()
             built, steps = parts.prepare()
-            with steps.step("starting the node again"):
-                self._end_node()
-                self._start_node(built)
+            with steps.step(f"starting node {node} again"):
+                keeper.end()
+                self._start_node(keeper, built)
 
     def end(self) -> None:
         """End every process of the lab, and remove its control groups and its folder."""
         with self._exclusively():
-            self._end_node()
+            self._end_nodes()
             self._remove_folder()
 
-    def command(self, arguments: Sequence[str], folder: Path | None = None) -> list[str]:
-        """The words that run a command on the node, in a folder, from the machine."""
-        process = self.process()
+    def command(self, arguments: Sequence[str], folder: Path | None = None, node: str = FIRST.name) -> list[str]:
+        """The words that run a command on a node, in a folder, from the machine."""
+        process = self.process(node)
         if process is None:
-            raise LabError(_NOT_RUNNING)
+            self._check_running()
+            raise LabError(f"Node {node} is not running; start it with `python -m lab node add`.")
         enter = ["nsenter", f"--target={process}", "--net", "--mount", "--pid", "--uts"]
         # A folder opened outside would lie outside the node's mounts: change to it inside.
         return [*enter, "env", f"--chdir={folder or Path.cwd()}", *arguments]
 
     def environment(self) -> dict[str, str]:
-        """The variables of a shell on the node."""
+        """The variables of a shell on a node."""
         (self.folder / environment.TEMPORARY).mkdir(exist_ok=True)
         return environment.variables(self.folder, PROJECT)
 
-    def run(self, arguments: Sequence[str]) -> int:
-        """Run a command on the node with this terminal; give its exit code."""
-        return subprocess.run(self.command(arguments), env=self.environment(), check=False).returncode
+    def run(self, arguments: Sequence[str], node: str = FIRST.name) -> int:
+        """Run a command on a node with this terminal; give its exit code."""
+        command = self.command(arguments, node=node)
+        return subprocess.run(command, env=self.environment(), check=False).returncode
 
     def switch(self, service: str, *, on: bool) -> None:
-        """Stop a service of the node to its end, or let it run again, as `systemctl` would on a real one."""
-        if self.process() is None:
-            raise LabError(_NOT_RUNNING)
+        """Stop a service of the first node to its end, or let it run again, as `systemctl` would on a real one."""
+        self._check_running()
         off = self.folder / "off" / service
         if on:
             off.unlink(missing_ok=True)
@@ -132,75 +149,100 @@ class Lab:
         off.touch()
         self.run(["sh", "-c", _STOP, "stop", f"{self.folder}/services/{service}"])
 
-    def _start_node(self, built: parts.Parts) -> None:
-        for name in ("log", "services"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-        for name in ("ready", NODE_FILE):
-            (self.folder / name).unlink(missing_ok=True)
-        if not (self.folder / "pki" / "ca.crt").exists():
-            _write_credentials(self.folder)
-        _link_programs(self.folder / "bin", built.programs)
-        (self.folder / "state").mkdir(exist_ok=True)
-        group = f"private-registry-lab-{secrets.token_hex(4)}"
+    def _keeper(self, node: str) -> Keeper:
+        member = next((member for member in MEMBERS if member.name == node), None)
+        if member is None:
+            names = ", ".join(member.name for member in MEMBERS)
+            raise LabError(f"There is no node {node} in a lab; its nodes are {names}.")
+        return Keeper(member, self.folder if member == FIRST else self.folder / member.name)
+
+    def _are_ready(self, members: Sequence[Member]) -> bool:
+        return all(self.is_ready(member.name) for member in members)
+
+    def _check_running(self) -> None:
+        if self.process() is None:
+            raise LabError(_NOT_RUNNING)
+
+    def _start_first(self, built: parts.Parts, steps: Steps, insecure_registries: Sequence[str] | None) -> None:
+        with steps.step(f"starting node {FIRST.name}"):
+            self._end_nodes()
+            self._remove_folder()
+            self.folder.mkdir(parents=True)
+            (self.folder / RECORD).write_text("{}")
+            docker = plugins.set_up(self.folder / "pulumi", built.pulumi, built.kubernetes_plugin)
+            (self.folder / "docker-provider").write_text(docker)
+            chosen = INSECURE_REGISTRIES if insecure_registries is None else insecure_registries
+            (self.folder / _INSECURE_FILE).write_text(json.dumps(list(chosen)))
+            (self.folder / "state").mkdir()
+            self._start_node(self._keeper(FIRST.name), built)
+        say(f"node {FIRST.name} ({FIRST.address}) is ready; Pulumi uses {docker}")
+
+    def _join(self, member: Member, built: parts.Parts, steps: Steps) -> None:
+        with steps.step(f"starting node {member.name}"):
+            self._leave(member)
+            self._start_node(self._keeper(member.name), built)
+        say(f"node {member.name} ({member.address}) is ready")
+
+    def _leave(self, member: Member) -> bool:
+        """End a node that is not the first and forget it; whether there was anything of it."""
+        keeper = self._keeper(member.name)
+        if not keeper.folder.exists():
+            return False
+        keeper.end()
+        delete = ["kubectl", "delete", "node", member.name, "--ignore-not-found"]
+        result = subprocess.run(
+            self.command(delete), env=self.environment(), capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise LabError(f"Node {member.name} could not be taken out of the cluster: {result.stderr.strip()}")
+        shutil.rmtree(keeper.folder)
+        return True
+
+    def _start_node(self, keeper: Keeper, built: parts.Parts) -> None:
+        if keeper.member == FIRST:
+            credentials.write_cluster(self.folder)
+            _link_programs(self.folder / "bin", built.programs)
+        keeper.folder.mkdir(exist_ok=True)
+        credentials.write_node(self.folder, keeper.folder, keeper.member)
         specification = Specification(
-            name=NODE_NAME,
-            address=NODE_ADDRESS,
+            member=keeper.member,
             lab=str(self.folder),
+            folder=str(keeper.folder),
             packages=str(built.packages),
             kubernetes=str(built.kubernetes),
             images=str(built.images),
-            cgroup=group,
-            insecure_registries=[REGISTRY_ADDRESS],
+            cgroup=f"private-registry-lab-{secrets.token_hex(4)}",
+            insecure_registries=self._insecure_registries(),
         )
-        command = ["unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child=KILL"]
-        command += [sys.executable, "-m", "lab.node"]
-        with (self.folder / "log" / "node.log").open("ab") as log:
-            keeper = subprocess.Popen(
-                command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
-            )
-        process = Process.now(keeper.pid)
-        record = {"keeper": process.id, "started": process.started, "boot": process.boot, "cgroup": group}
-        (self.folder / _RECORD).write_text(json.dumps(record))
-        assert keeper.stdin is not None
-        with suppress(BrokenPipeError), keeper.stdin as pipe:
-            pipe.write(specification.dump().encode())
-        deadline = time.monotonic() + _START_WITHIN
-        while not (self.folder / "ready").exists():
-            if keeper.poll() is not None or time.monotonic() > deadline:
-                raise LabError(self._why_not_started())
-            time.sleep(0.05)
+        keeper.start(specification, self._tie_nodes)
 
-    def _why_not_started(self) -> str:
-        tail = (self.folder / "log" / "node.log").read_text(errors="replace").strip().splitlines()[-8:]
-        text = "\n".join(f"  {line}" for line in tail)
-        return f"The node did not start:\n{text}\nLogs are in {self.folder}/log; `make down` removes the lab."
-
-    def _end_node(self) -> None:
-        record = self._record()
-        if record is None:
+    def _tie_nodes(self) -> None:
+        first = self.process()
+        if first is None:
             return
-        first = self._first_process()
-        keeper = _keeper(record)
-        if keeper.is_alive():
-            os.kill(keeper.id, signal.SIGKILL)
-        # The kernel ends the rest of the PID namespace before its first process is gone.
-        deadline = time.monotonic() + _END_WITHIN
-        while first is not None and first.is_alive():
-            if time.monotonic() > deadline:
-                raise LabError(f"Process {first.id}, the lab's node, does not end; is the machine out of order?")
-            time.sleep(0.02)
-        cgroups.remove(record["cgroup"])
-        (self.folder / _RECORD).write_text("{}")
+        for member in MEMBERS[1:]:
+            keeper = self._keeper(member.name)
+            process = keeper.process()
+            if process is not None and keeper.is_networked():
+                network.tie(first, process, member.name)
 
-    def _first_process(self) -> Process | None:
-        """Process 1 of the node, also when its keeper was killed and it is about to follow."""
-        process = self.process()
+    def _end_nodes(self) -> None:
+        for member in reversed(MEMBERS):
+            self._keeper(member.name).end()
+
+    def _insecure_registries(self) -> list[str]:
         try:
-            if process is not None:
-                return Process.now(process)
-            return Process(**json.loads((self.folder / NODE_FILE).read_text()))
-        except (OSError, ValueError):
-            return None
+            return [str(address) for address in json.loads((self.folder / _INSECURE_FILE).read_text())]
+        except FileNotFoundError:
+            return list(INSECURE_REGISTRIES)  # a lab that an older version started
+
+    def _check_same(self, insecure_registries: Sequence[str] | None) -> None:
+        kept = self._insecure_registries()
+        if insecure_registries is not None and sorted(insecure_registries) != sorted(kept):
+            raise LabError(
+                f"The lab in {self.folder} already runs with {', '.join(kept) or 'none'} as insecure "
+                "registry: end it with `make down` before you start it with another."
+            )
 
     def _remove_folder(self) -> None:
         """Remove the folder, its record last: what a cut-off removal leaves is still known as a lab's."""
@@ -211,7 +253,7 @@ class Lab:
             for item in self.folder.iterdir():
                 if item.is_dir() and not item.is_symlink():
                     shutil.rmtree(item)
-                elif item.name != _RECORD:
+                elif item.name != RECORD:
                     item.unlink()
             shutil.rmtree(self.folder)
         except OSError as error:
@@ -219,7 +261,7 @@ class Lab:
 
     def _check_folder(self) -> None:
         """Refuse a folder with something else in it, since a lab removes all that is in its own."""
-        if not self.folder.exists() or (self.folder / _RECORD).is_file():
+        if not self.folder.exists() or (self.folder / RECORD).is_file():
             return
         if not self.folder.is_dir() or any(self.folder.iterdir()):
             raise LabError(
@@ -227,32 +269,18 @@ class Lab:
                 "set LAB to a new folder."
             )
 
-    def _record(self) -> dict[str, Any] | None:
-        try:
-            record: dict[str, Any] = json.loads((self.folder / _RECORD).read_text())
-        except (OSError, ValueError):
-            return None
-        return record or None
-
     def _exclusively(self) -> AbstractContextManager[None]:
         """One start or end at a time per lab; an end removes the folder, so the lock lies in the cache."""
         return locked(f"lab-{digest_of([str(self.folder).encode()])}")
 
 
-def _write_credentials(folder: Path) -> None:
-    authority = Authority(folder / "pki")
-    names = ["127.0.0.1", NODE_ADDRESS, "10.96.0.1", "localhost", "kubernetes.default.svc"]
-    authority.serving("apiserver", names)
-    authority.client("admin", "kubernetes-admin", "system:masters")
-    server = f"https://{NODE_ADDRESS}:{API_PORT}"
-    for file, user, group in (
-        ("admin", "kubernetes-admin", "system:masters"),
-        ("controller-manager", "system:kube-controller-manager", None),
-        ("scheduler", "system:kube-scheduler", None),
-        ("kube-proxy", "system:kube-proxy", None),
-        ("kubelet", f"system:node:{NODE_NAME}", "system:nodes"),
-    ):
-        authority.kubeconfig(folder / f"{file}.conf", server, user, group)
+def _check_registries(addresses: Sequence[str]) -> None:
+    for address in addresses:
+        if not _REGISTRY.fullmatch(address):
+            raise LabError(
+                f"--insecure-registry {address!r} is not HOST or HOST:PORT, such as {INSECURE_REGISTRIES[0]}: "
+                "leave out scheme and path."
+            )
 
 
 def _link_programs(folder: Path, programs: Sequence[Path]) -> None:
@@ -261,7 +289,3 @@ def _link_programs(folder: Path, programs: Sequence[Path]) -> None:
     folder.mkdir()
     for program in programs:
         (folder / program.name).symlink_to(program)
-
-
-def _keeper(record: dict[str, Any]) -> Process:
-    return Process(record["keeper"], record["started"], record["boot"])

@@ -32,8 +32,8 @@ class _Job:
     build: Callable[[Path], None]
 
 
-def prepare() -> tuple[Parts, Steps]:
-    """Build what is missing; also give the steps, with one left for the start of the node."""
+def prepare(left: int = 1) -> tuple[Parts, Steps]:
+    """Build what is missing; also give the steps, with some left for the start of nodes."""
     go = tools.Go()
     needed = tools.needed()
     entries = {tool.name: tool.entry() for tool in needed}
@@ -62,7 +62,7 @@ def prepare() -> tuple[Parts, Steps]:
     missing = [job for job in jobs if not job.entry.is_whole()]
     if missing:
         preflight.check_room(missing[0].entry.path.parent, "building the lab's tools takes", "XDG_CACHE_HOME")
-    steps = Steps(len(missing) + 1)
+    steps = Steps(len(missing) + left)
     for job in missing:
         with steps.step(job.title):
             job.entry.ensure(job.build)

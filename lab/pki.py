@@ -1,4 +1,4 @@
-"""Credentials of one lab's control plane: a CA of its own, certificates and kubeconfigs, made afresh per lab."""
+"""A lab's certificate authority, made afresh per lab, and the certificates and kubeconfigs that it signs."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lab.ui import LabError
+
 _LIFETIME = datetime.timedelta(days=365)
 
 
 class Authority:
-    """The lab's certificate authority; writes what it signs into one folder, keys for root's eyes only."""
+    """The lab's certificate authority; writes what it signs into one folder, keys for root's eyes only.
+
+    Its own key lies there too, for a node that joins later; a folder without an authority gets a new one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lab-ca")])
-        builder = self._builder(self._name, self._key.public_key())
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        self._certificate = builder.sign(self._key, hashes.SHA256())
-        (folder / "ca.crt").write_bytes(_pem(self._certificate))
-        account = ec.generate_private_key(ec.SECP256R1())
-        _write_secret(folder / "service-account.key", _key_pem(account))
-        (folder / "service-account.pub").write_bytes(
-            account.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        )
+        if (folder / "ca.crt").exists():
+            if not (folder / "ca.key").exists():
+                raise LabError(
+                    f"{folder} has no ca.key, as in labs of older versions, so nobody can join that lab: "
+                    "end it with `make down` and start another."
+                )
+            key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+            assert isinstance(key, ec.EllipticCurvePrivateKey)
+            self._key = key
+            self._certificate = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+        else:
+            self._make()
 
     def serving(self, file: str, names: list[str]) -> None:
         """Write file.crt and file.key of a server that is reached by these names and IP addresses."""
@@ -82,6 +86,23 @@ class Authority:
             "contexts": [{"name": "minikube", "context": {"cluster": "minikube", "user": user}}],
         }
         _write_secret(path, json.dumps(content, indent=1).encode())
+
+    def _make(self) -> None:
+        folder = self._folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        builder = self._builder(self._name, self._key.public_key())
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        self._certificate = builder.sign(self._key, hashes.SHA256())
+        _write_secret(folder / "ca.key", _key_pem(self._key))
+        (folder / "ca.crt").write_bytes(_pem(self._certificate))
+        account = ec.generate_private_key(ec.SECP256R1())
+        _write_secret(folder / "service-account.key", _key_pem(account))
+        (folder / "service-account.pub").write_bytes(
+            account.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
 
     def _sign(
         self,

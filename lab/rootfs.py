@@ -1,4 +1,4 @@
-"""The node's root filesystem: the machine's own, with the lab's folders where a node keeps its state.
+"""The node's root filesystem: the machine's own, with the node's own folders where it keeps its state.
 
 Everything is mounted in the node's private mount namespace, on a tmpfs that becomes its root. Nothing is
 created on the machine outside the lab's folder, so two labs, or a lab and the machine's own Docker, do not meet.
@@ -24,34 +24,34 @@ OWN_FOLDERS = (
     "var/lib/kubelet",
     "var/log",
 )
-"""Folders that the node has for itself, kept in the lab's folder across restarts of the node."""
+"""Folders that the node has for itself, kept in its folder across restarts."""
 
 HIDDEN = ("/run", "/proc", *(f"/{folder}" for folder in OWN_FOLDERS))
 """Folders of the machine that a node does not see; the project, the lab and the cache cannot lie in them."""
 
 
-def enter(lab: Path, packages: Path) -> None:
-    """Build the root for a node whose state is in `lab`, and make it this process's root."""
+def enter(folder: Path, packages: Path) -> None:
+    """Build the root for a node whose state is in `folder`, and make it this process's root."""
     _mount(None, Path("/"), None, _REC | _PRIVATE)
-    root = lab / "mnt"
+    root = folder / "mnt"
     root.mkdir(exist_ok=True)
     _mount("tmpfs", root, "tmpfs")
     _populate(Path("/"), root, skip={"data", "etc", "proc", "run", "usr", "var"})
     (root / "var").mkdir()
     _populate(Path("/var"), root / "var", skip={"lib", "log"})
     (root / "var" / "lib").mkdir()
-    own_states = {Path(folder).name for folder in OWN_FOLDERS}
+    own_states = {Path(own).name for own in OWN_FOLDERS}
     _populate(Path("/var/lib"), root / "var" / "lib", skip=own_states)
-    for folder in OWN_FOLDERS:
-        (lab / "root" / folder).mkdir(parents=True, exist_ok=True)
-        (root / folder).mkdir()
-        _mount(str(lab / "root" / folder), root / folder, None, _BIND)
-    for folder in ("proc", "run", "usr", "etc"):
-        (root / folder).mkdir()
+    for own in OWN_FOLDERS:
+        (folder / "root" / own).mkdir(parents=True, exist_ok=True)
+        (root / own).mkdir()
+        _mount(str(folder / "root" / own), root / own, None, _BIND)
+    for name in ("proc", "run", "usr", "etc"):
+        (root / name).mkdir()
     _mount("proc", root / "proc", "proc")
     _mount("tmpfs", root / "run", "tmpfs")
     _mount("overlay", root / "usr", "overlay", _RDONLY, f"lowerdir={packages}/usr:/usr")
-    upper, work = lab / "root" / "etc", lab / "root" / ".etc-work"
+    upper, work = folder / "root" / "etc", folder / "root" / ".etc-work"
     upper.mkdir(parents=True, exist_ok=True)
     work.mkdir(exist_ok=True)
     _mount("overlay", root / "etc", "overlay", 0, f"lowerdir=/etc,upperdir={upper},workdir={work}")

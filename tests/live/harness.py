@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.lifecycle import Lab
+from lab.topology import FIRST
 
 PROJECT = Path(__file__).resolve().parents[2]
 ADDRESS = "192.168.99.100:5000"
@@ -58,10 +59,11 @@ class Node:
         stdin: str | None = None,
         check: bool = True,
         timeout: float = 300,
+        node: str = FIRST.name,
     ) -> Result[str]:
-        """Run a command on the node, output captured; with `check`, a failure shows what it printed."""
+        """Run a command on a node, output captured; with `check`, a failure shows what it printed."""
         result = subprocess.run(
-            self.lab.command(words, cwd or PROJECT),
+            self.lab.command(words, cwd or PROJECT, node),
             env=self.lab.environment() | dict(env or {}),
             input=stdin,
             capture_output=True,

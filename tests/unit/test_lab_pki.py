@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.pki import Authority
+from lab.ui import LabError
 
 NAMES = ["127.0.0.1", "192.168.99.100", "localhost", "kubernetes.default.svc"]
 
@@ -108,18 +109,29 @@ def test_secrets_are_readable_by_their_owner_alone(pki: Path, authority: Authori
     authority.kubeconfig(tmp_path / "admin.conf", "https://192.168.99.100:6443", "kubernetes-admin", None)
     files = [*pki.glob("*.key"), tmp_path / "admin.conf"]
 
-    assert len(files) == 4
+    assert len(files) == 5
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert pki.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_authority_s_own_key_is_written_nowhere(pki: Path) -> None:
-    """Nobody can sign for the lab once it has started."""
-    ca = _public(_certificate(pki / "ca.crt").public_key())
-    for file in pki.glob("*.key"):
-        key = serialization.load_pem_private_key(file.read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        assert _public(key.public_key()) != ca
+def test_a_node_that_joins_later_gets_credentials_of_the_same_authority(pki: Path) -> None:
+    """The authority's key is kept beside its certificate, and neither changes."""
+    before = {file.name: file.read_bytes() for file in pki.iterdir()}
+
+    Authority(pki).client("late", "system:node:late", "system:nodes")
+
+    assert {file.name: file.read_bytes() for file in pki.iterdir() if file.stem != "late"} == before
+    _certificate(pki / "late.crt").verify_directly_issued_by(_certificate(pki / "ca.crt"))
+
+
+def test_a_lab_without_its_authority_s_key_takes_nobody_in(pki: Path) -> None:
+    """As those of older versions: no second authority takes the place of the one that everybody trusts."""
+    before = (pki / "ca.crt").read_bytes()
+    (pki / "ca.key").unlink()
+
+    with pytest.raises(LabError, match=r"no ca\.key.*end it with `make down`"):
+        Authority(pki)
+    assert (pki / "ca.crt").read_bytes() == before
 
 
 def test_a_kubeconfig_holds_all_that_a_client_needs(authority: Authority, pki: Path, tmp_path: Path) -> None:

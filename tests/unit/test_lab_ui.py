@@ -57,7 +57,7 @@ def test_an_error_is_the_last_word_and_no_traceback(
 ) -> None:
     """On the error stream, with exit code 1."""
 
-    def refuse(_: Lab) -> None:
+    def refuse(*_: object) -> None:
         raise LabError("free some disk")
 
     monkeypatch.setattr("lab.preflight.check_person", lambda: None)
@@ -75,7 +75,7 @@ def test_an_interrupt_says_how_to_go_on(
 ) -> None:
     """Control-C during a build: no traceback, and the shell's usual exit code."""
 
-    def interrupted(_: Lab) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lab.preflight.check_person", lambda: None)

@@ -1,0 +1,88 @@
+"""The configuration files of a node's services, written below the node's own /etc."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lab.images import PAUSE
+from lab.specification import Specification
+
+KUBELET = Path("/etc/kubernetes/kubelet.yaml")
+_CERTS = Path("/etc/containerd/certs.d")
+
+
+def write(of: Specification) -> None:
+    """Write all of them, over those of an earlier start."""
+    for folder in ("/etc/cni/net.d", str(_CERTS), "/etc/docker", "/etc/kubernetes", "/run/lock"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    Path("/etc/containerd/config.toml").write_text(_CONTAINERD.format(pause=PAUSE, certs=_CERTS))
+    Path("/etc/cni/net.d/10-lab.conflist").write_text(json.dumps(_cni(of.member.pods), indent=1))
+    for registry in of.insecure_registries:
+        place = _CERTS / registry
+        place.mkdir(exist_ok=True)
+        # containerd 1.6 ignores a file without a host table
+        (place / "hosts.toml").write_text(_HOSTS.format(registry=registry))
+    KUBELET.write_text(json.dumps(_kubelet(of), indent=1))
+    if of.is_control_plane:
+        Path("/etc/docker/daemon.json").write_text(json.dumps({"insecure-registries": of.insecure_registries}))
+        admin = Path("/etc/kubernetes/admin.conf")
+        admin.write_bytes((Path(of.lab) / "admin.conf").read_bytes())
+        admin.chmod(0o600)
+
+
+def _cni(pods: str) -> dict[str, object]:
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": True,
+        # Nodes route to each other's Pods, and nothing lies beyond: Pods are seen by their own addresses.
+        "ipMasq": False,
+        "hairpinMode": True,
+        "ipam": {"type": "host-local", "ranges": [[{"subnet": pods}]], "routes": [{"dst": "0.0.0.0/0"}]},
+    }
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
+    return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge, portmap]}
+
+
+def _kubelet(of: Specification) -> dict[str, object]:
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": f"{of.lab}/pki/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{of.cgroup}",
+        "failSwapOn": False,
+        "failCgroupV1": False,
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "clusterDNS": ["10.96.0.10"],
+        "clusterDomain": "cluster.local",
+        "resolvConf": "",
+        "enforceNodeAllocatable": [],
+        "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+    }
+
+
+_CONTAINERD = """\
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{pause}"
+  # without CAP_SYS_RESOURCE an oom score cannot be lowered, and runc dies
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{certs}"
+"""
+
+_HOSTS = """\
+server = "http://{registry}"
+
+[host."http://{registry}"]
+  capabilities = ["pull", "resolve"]
+"""
