@@ -1,43 +1,64 @@
 """A private container registry on Kubernetes."""
 
+import asyncio
 import gc
+import importlib
 import os
+import signal
+from datetime import UTC, datetime
 
 import pulumi
 import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 
-from components import PrivateRegistry, Settings
 from components.diagnosis import explain_failures
 from components.kubeconfig import resolve
+from components.settings import Settings
+from components.x509 import clock
 
-settings = Settings.load(pulumi.Config())
-kubeconfig = resolve(settings.kubeconfig, settings.kube_context, os.environ)
 
-cluster = kubernetes.Provider(
-    "cluster",
-    kubeconfig=pulumi.Output.secret(kubeconfig.content),
-    # The same server with renewed credentials is the same cluster: nothing is replaced for it.
-    cluster_identifier=kubeconfig.server,
-    enable_secret_mutable=True,
-    enable_config_map_mutable=True,
-)
-engine = docker.Provider("engine", host=settings.docker_host or None)
+async def program() -> pulumi.Inputs:
+    """Declare a stack's registry; give the stack's outputs."""
+    settings = Settings.load(pulumi.Config())
+    kubeconfig = resolve(settings.kubeconfig, settings.kube_context, os.environ)
+    cluster = kubernetes.Provider(
+        "cluster",
+        kubeconfig=pulumi.Output.secret(kubeconfig.content),
+        # The same server with renewed credentials is the same cluster: nothing is replaced for it.
+        cluster_identifier=kubeconfig.server,
+        enable_secret_mutable=True,
+        enable_config_map_mutable=True,
+    )
+    engine = docker.Provider("engine", host=settings.docker_host or None)
 
-registry = PrivateRegistry(
-    "registry",
-    settings,
-    opts=pulumi.ResourceOptions(providers=[cluster, engine]),
-    explain=explain_failures(kubeconfig.content),
-)
+    # Here the whole Kubernetes SDK is imported, which takes as long as the engine takes to start both providers.
+    await asyncio.to_thread(importlib.import_module, "components.private_registry")
+    from components.private_registry import PrivateRegistry  # noqa: PLC0415 - see above
 
-pulumi.export("address", registry.address)
-pulumi.export("pushAddress", registry.push_address)
-pulumi.export("pullSecret", registry.pull_secret_name)
-pulumi.export("commands", registry.commands())
-if registry.proof:
-    pulumi.export("image", registry.proof.image)
-    pulumi.export("proofPod", registry.proof.pod_name)
+    registry = PrivateRegistry(
+        "registry",
+        settings,
+        opts=pulumi.ResourceOptions(providers=[cluster, engine]),
+        explain=explain_failures(kubeconfig.content),
+        now=clock(os.environ, datetime.now(UTC)),
+    )
+    outputs: dict[str, object] = {
+        "address": registry.address,
+        "pushAddress": registry.push_address,
+        "pullSecret": registry.pull_secret_name,
+        "commands": registry.commands,
+    }
+    if registry.certificates:
+        outputs |= {"ca": registry.certificates.authorities, "certificateEnds": registry.certificates.not_after}
+    if registry.proof:
+        outputs |= {"image": registry.proof.image, "proofPods": registry.proof.pod_names}
+    # At its end the interpreter would walk every class of that SDK once more: 0.2 s of each command.
+    gc.freeze()
+    return outputs
 
-# At its end the interpreter would walk every class of the Kubernetes SDK once more: 0.2 s of each command.
-gc.freeze()
+
+# The engine interrupts the program after an error, whose text a traceback would bury.
+signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+# A command is over before there is garbage worth looking for, and the import would look again and again.
+gc.disable()
+pulumi.run(program)

@@ -1,6 +1,4 @@
-"""A private container registry on Kubernetes, as Pulumi components."""
+"""A private container registry on Kubernetes, as Pulumi components.
 
-from components.private_registry import PrivateRegistry
-from components.settings import Settings, SettingsError
-
-__all__ = ["PrivateRegistry", "Settings", "SettingsError"]
+Nothing is imported here, so that settings can be read without the Kubernetes SDK, which takes a while to load.
+"""

@@ -20,7 +20,7 @@ import pulumi
 _WITHIN: Final = 10
 """Seconds for each question; `up` has failed already and should end."""
 
-_WAITED: Final = "timed out waiting to be Ready"
+_WAITED: Final = "timed out waiting"
 """How the provider says that the object is there and its Pods are not; all other errors tell their reason."""
 
 _NO_REASONS: Final = {"ContainerCreating", "PodInitializing", "CrashLoopBackOff", "BackOff"}

@@ -5,12 +5,33 @@ paths in it lead to, is the server's concern.
 """
 
 import json
+from typing import Final
+
+_CIPHER_SUITES: Final = [
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+]
+"""Those of TLS 1.2 that are AEAD with forward secrecy; the ones of 1.3 cannot be chosen, and all are."""
 
 
-def render(*, http_secret: str, delete_enabled: bool, root: str, htpasswd_path: str, port: int) -> str:
+def render(
+    *,
+    http_secret: str,
+    delete_enabled: bool,
+    root: str,
+    htpasswd_path: str,
+    port: int,
+    certificate_path: str = "",
+    key_path: str = "",
+) -> str:
     """Give the text of `config.yml`: JSON, hence YAML in which no value is mistaken for another type.
 
-    `root` is the folder for images and `htpasswd_path` the accounts file, both as paths inside the container.
+    `root` is the folder for images and `htpasswd_path` the accounts file, both as paths inside the container, as
+    are the PEM files of certificate chain and key; without these the registry speaks plain HTTP.
     The result holds `http_secret` and so is itself a secret. There is no debug server, and unfinished uploads
     are removed after a week by the registry's own default.
     """
@@ -28,7 +49,10 @@ def render(*, http_secret: str, delete_enabled: bool, root: str, htpasswd_path: 
                 "secret": http_secret,
                 # Lets a running push end when the Pod is replaced; without it the registry cuts it off.
                 "draintimeout": "20s",
+                # Behind a proxy that ends TLS, an absolute one would begin with http.
+                "relativeurls": True,
                 "headers": {"X-Content-Type-Options": ["nosniff"]},
+                **_tls(certificate_path, key_path),
             },
             "auth": {"htpasswd": {"realm": "private-registry", "path": htpasswd_path}},
             # `GET /` answers 503 after three failures in a row, so that probes see a sick disk.
@@ -36,3 +60,16 @@ def render(*, http_secret: str, delete_enabled: bool, root: str, htpasswd_path: 
         },
         indent=2,
     )
+
+
+def _tls(certificate_path: str, key_path: str) -> dict[str, object]:
+    if not certificate_path:
+        return {}
+    return {
+        "tls": {
+            "certificate": certificate_path,
+            "key": key_path,
+            "minimumtls": "tls1.2",
+            "ciphersuites": _CIPHER_SUITES,
+        }
+    }

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import ContainerArgsDict
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    HTTPGetActionArgsDict,
+    VolumeArgsDict,
+    VolumeMountArgsDict,
+)
 
 from components import accounts, distribution
+from components.certificates import Certificates
 from components.labels import labels, selector
 from components.settings import Settings
 from components.storage import HARDENED, ROOT, HostFolder
@@ -18,6 +24,7 @@ from components.storage import HARDENED, ROOT, HostFolder
 CONTAINER_PORT = 5000
 _CONFIG_FOLDER = "/etc/private-registry"
 _ACCOUNTS_FOLDER = "/auth"
+_TLS_FOLDER = "/tls"
 _USUAL_PROGRESS_DEADLINE = 600
 """Seconds, as in a Deployment that names none."""
 
@@ -26,7 +33,7 @@ class RegistryServer(pulumi.ComponentResource):
     """A registry that serves as soon as this component is there, and only with the accounts it was given."""
 
     revision: pulumi.Output[str]
-    """Changes with the accounts and the configuration; public, and tells nothing of them."""
+    """Changes with accounts, configuration and certificate; public, and tells nothing of what is secret in them."""
     deployment: kubernetes.apps.v1.Deployment
     """The Deployment, for what must wait until the registry serves."""
 
@@ -35,9 +42,12 @@ class RegistryServer(pulumi.ComponentResource):
         name: str,
         settings: Settings,
         folder: HostFolder,
+        certificates: Certificates | None,
+        after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
+        """Without certificates it speaks plain HTTP. What stands in `after` is there before it serves."""
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # The first value stays in the state for good: salts and the upload secret must not change by themselves.
@@ -49,11 +59,24 @@ class RegistryServer(pulumi.ComponentResource):
 
         passwords = pulumi.Output.secret(settings.accounts)
         htpasswd = pulumi.Output.all(passwords, seed).apply(_htpasswd)
-        config = seed.apply(lambda text: _config(text, delete_enabled=settings.delete_enabled))
+        config = seed.apply(
+            lambda text: _config(text, delete_enabled=settings.delete_enabled, encrypted=certificates is not None)
+        )
         htpasswd_secret = self._secret(f"{name}-htpasswd", settings.namespace, {"htpasswd": htpasswd}, child)
         config_secret = self._secret(f"{name}-config", settings.namespace, {"config.yml": config}, child)
+        served = [htpasswd, config]
+        volumes: list[VolumeArgsDict] = [
+            {"name": "config", "secret": {"secret_name": config_secret.metadata["name"]}},
+            {"name": "accounts", "secret": {"secret_name": htpasswd_secret.metadata["name"]}},
+            folder.volume,
+        ]
+        if certificates:
+            pair = {"tls.crt": certificates.certificate, "tls.key": certificates.key}
+            tls_secret = self._secret(f"{name}-tls", settings.namespace, pair, child)
+            volumes.append({"name": "tls", "secret": {"secret_name": tls_secret.metadata["name"]}})
+            served.append(certificates.fingerprint)
         # A hash over the random seed's work: nobody can guess a password by it.
-        self.revision = pulumi.Output.unsecret(pulumi.Output.all(htpasswd, config).apply(_revision))
+        self.revision = pulumi.Output.unsecret(pulumi.Output.all(*served).apply(_revision))
 
         self.deployment = kubernetes.apps.v1.Deployment(
             name,
@@ -79,16 +102,13 @@ class RegistryServer(pulumi.ComponentResource):
                         "security_context": {"seccomp_profile": {"type": "RuntimeDefault"}},
                         "init_containers": [folder.owning_container(settings.image)],
                         "containers": [_container(settings, folder)],
-                        "volumes": [
-                            {"name": "config", "secret": {"secret_name": config_secret.metadata["name"]}},
-                            {"name": "accounts", "secret": {"secret_name": htpasswd_secret.metadata["name"]}},
-                            folder.volume,
-                        ],
+                        "volumes": volumes,
                     },
                 },
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=after,
                 # An update under Recreate counts as done while the new Pod is not there yet
                 # (provider 4.25), and a push right after it is refused; a creation is waited for in full.
                 replace_on_changes=["spec"],
@@ -129,6 +149,16 @@ def _within(seconds: int) -> pulumi.CustomTimeouts:
 
 
 def _container(settings: Settings, folder: HostFolder) -> ContainerArgsDict:
+    encrypted = settings.tls != "off"
+    health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
+    mounts: list[VolumeMountArgsDict] = [
+        {"name": "config", "mount_path": _CONFIG_FOLDER, "read_only": True},
+        # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
+        {"name": "accounts", "mount_path": _ACCOUNTS_FOLDER, "read_only": True},
+        folder.mount,
+    ]
+    if encrypted:
+        mounts.append({"name": "tls", "mount_path": _TLS_FOLDER, "read_only": True})
     return {
         "name": "registry",
         "image": settings.image,
@@ -143,20 +173,11 @@ def _container(settings: Settings, folder: HostFolder) -> ContainerArgsDict:
             "limits": {"cpu": "2", "memory": "512Mi", "ephemeral-storage": "64Mi"},
         },
         # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready ...
-        "startup_probe": {
-            "http_get": {"path": "/", "port": "registry"},
-            "period_seconds": 1,
-            "failure_threshold": 60,
-        },
-        "readiness_probe": {"http_get": {"path": "/", "port": "registry"}, "period_seconds": 5},
-        # ... but not restarted, which would cure no disk.
-        "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 10},
-        "volume_mounts": [
-            {"name": "config", "mount_path": _CONFIG_FOLDER, "read_only": True},
-            # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
-            {"name": "accounts", "mount_path": _ACCOUNTS_FOLDER, "read_only": True},
-            folder.mount,
-        ],
+        "startup_probe": {"http_get": health, "period_seconds": 1, "failure_threshold": 60},
+        "readiness_probe": {"http_get": health, "period_seconds": 5},
+        # ... but not restarted, which would cure no disk. Seldom: each is a line in the log of a TLS server.
+        "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 30},
+        "volume_mounts": mounts,
         "termination_message_policy": "FallbackToLogsOnError",
     }
 
@@ -167,13 +188,15 @@ def _htpasswd(parts: list[object]) -> str:
     return accounts.htpasswd(passwords, bytes.fromhex(seed))
 
 
-def _config(seed: str, *, delete_enabled: bool) -> str:
+def _config(seed: str, *, delete_enabled: bool, encrypted: bool) -> str:
     return distribution.render(
         http_secret=accounts.http_secret(bytes.fromhex(seed)),
         delete_enabled=delete_enabled,
         root=ROOT,
         htpasswd_path=f"{_ACCOUNTS_FOLDER}/htpasswd",
         port=CONTAINER_PORT,
+        certificate_path=f"{_TLS_FOLDER}/tls.crt" if encrypted else "",
+        key_path=f"{_TLS_FOLDER}/tls.key" if encrypted else "",
     )
 
 

@@ -8,18 +8,31 @@ text in here so that they can be checked; whoever passes them on wraps them in `
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Self
 
 import pulumi
+from cryptography.x509 import Certificate
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components import accounts, cluster, kubeconfig, references
+from components import accounts, cluster, kubeconfig, references, runtimes, x509
 from components.references import Address, ImageName
+from components.runtimes import CertsFolders
 
 _PROJECT: Final = "private-registry"
+
+Place = tuple[str, str]
+"""A setting, as messages call it, and what puts it right."""
+
+CERTIFICATE: Final[Place] = ("tlsCertificate", "`pulumi config set tlsCertificate <file>`")
+_KEY: Final[Place] = (
+    "tlsKey",
+    "`pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`",
+)
+
+_TLS: Final = ("generated", "provided", "off")
 
 _KINDS: Final[Mapping[object, str]] = {
     str: "a string",
@@ -41,7 +54,7 @@ class SettingsError(pulumi.RunError, ValueError):
         super().__init__("\n  ".join(["The settings cannot work:", *self.problems]))
 
 
-class _Problems(list[str]):
+class Problems(list[str]):
     """What was found wrong so far, a line each."""
 
     @contextmanager
@@ -76,6 +89,17 @@ class Settings:
     port: int = 5000
     push_host: str = "localhost"
     namespace: str = "default"
+    tls: str = "generated"
+    tls_certificate: str = ""
+    tls_key: str = field(default="", repr=False)
+    tls_secret: str = ""
+    tls_ca: str = ""
+    certificate_days: int = 365
+    ca_generation: int = 1
+    allow_plain_http: bool = False
+    node_trust: str = "kubeadm"
+    containerd_certs: str = ""
+    docker_certs: str = ""
     image: str = "registry:3.1.2"
     allow_outdated_image: bool = False
     node: str = ""
@@ -90,6 +114,7 @@ class Settings:
     pull_secret_name: str = "regcred"  # noqa: S105 - a Secret's name, not its value
     pull_namespaces: tuple[str, ...] = ("default",)
     test_image: str = "alpine_test:test_1.0"
+    proof_nodes: tuple[str, ...] = ()
     platform: str = "linux/amd64"
     docker_host: str = ""
     kubeconfig: str = field(default="", repr=False)
@@ -106,7 +131,7 @@ class Settings:
             text = config.get(key)
             if text is not None:
                 values[item.name] = text if item.type is str else _parsed(text)
-        problems = _Problems(_misspelt(key, known) for key in _keys_set(config.name) if key not in known)
+        problems = Problems(_misspelt(key, known) for key in _keys_set(config.name) if key not in known)
         problems += _secrets_in_clear(config, values)
         try:
             settings = cls(**values)
@@ -116,8 +141,8 @@ class Settings:
         return settings
 
     def __post_init__(self) -> None:
-        """Check everything, and keep addresses, folder and collections in one spelling."""
-        problems = _Problems()
+        """Check everything, and keep addresses, folder, certificates and collections in one spelling."""
+        problems = Problems()
         for item in fields(self):
             with problems.caught(key_of(item.name), f"see {key_of(item.name)} in docs/settings.md"):
                 _check_kind(getattr(self, item.name), item.type, secret=not item.repr)
@@ -125,6 +150,8 @@ class Settings:
         problems.raise_any()
 
         self._check_registry(problems)
+        self._check_tls(problems)
+        self._check_node_trust(problems)
         self._check_accounts(problems)
         self._check_pulls(problems)
         self._check_tools(problems)
@@ -133,8 +160,9 @@ class Settings:
         # A caller's dict or list could change after the check.
         object.__setattr__(self, "users", dict(self.users))
         object.__setattr__(self, "pull_namespaces", tuple(self.pull_namespaces))
+        object.__setattr__(self, "proof_nodes", tuple(self.proof_nodes))
 
-    def _check_registry(self, problems: _Problems) -> None:
+    def _check_registry(self, problems: Problems) -> None:
         with problems.caught("port", _set("port 5000")):
             references.check_port(self.port)
         with problems.caught("host", f"{_set('host <address>')} (`kubectl get nodes -o wide` lists addresses)"):
@@ -155,7 +183,67 @@ class Settings:
             if not 5 <= self.timeout_seconds <= 3600:
                 raise ValueError(f"must be from 5 to 3600 seconds, got {self.timeout_seconds}")
 
-    def _check_accounts(self, problems: _Problems) -> None:
+    def _check_tls(self, problems: Problems) -> None:
+        with problems.caught("certificateDays", _set("certificateDays 365")):
+            x509.check_days(self.certificate_days)
+        with problems.caught("caGeneration", _set("caGeneration 1")):
+            if self.ca_generation < 1:
+                raise ValueError(f"must be 1 or more, got {self.ca_generation}")
+        with problems.caught("tls", _set("tls generated")):
+            if self.tls not in _TLS:
+                raise ValueError(f'must be generated, provided or off, got "{self.tls}"')
+        if self.tls == "provided":
+            self._check_provided(problems)
+        if self.tls == "generated":
+            for name in ("tls_certificate", "tls_key", "tls_secret", "tls_ca"):
+                key = key_of(name)
+                with problems.caught(key, f"{_set('tls provided')}, or `pulumi config rm {key}`"):
+                    if getattr(self, name):
+                        raise ValueError("must not be set while tls is generated, which makes all of its own")
+        if self.tls == "off" and not self.allow_plain_http:
+            remote = dict.fromkeys(str(address) for address in self._own() if not address.is_loopback)
+            with problems.caught("tls", f"{_set('tls generated')}, or {_set('allowPlainHttp true')}"):
+                if remote:
+                    raise ValueError(
+                        f"must not be off for {' and '.join(remote)}: accounts and images would travel in clear, "
+                        "and nodes and engines refuse plain HTTP until each is told otherwise"
+                    )
+
+    def _check_node_trust(self, problems: Problems) -> None:
+        with problems.caught("nodeTrust", _set("nodeTrust kubeadm")):
+            runtimes.check_nodes(self.node_trust)
+        for name in ("containerd_certs", "docker_certs"):
+            key = key_of(name)
+            with problems.caught(key, f"{_set(f'{key} <folder>')}, or `pulumi config rm {key}`"):
+                if getattr(self, name):
+                    object.__setattr__(self, name, cluster.host_folder(getattr(self, name)))
+                    if self.node_trust == runtimes.OFF:
+                        raise ValueError(f"must not be set while nodeTrust is {runtimes.OFF}")
+
+    def _check_provided(self, problems: Problems) -> None:
+        if self.tls_secret:
+            with problems.caught("tlsSecret", _set("tlsSecret <name>")):
+                cluster.check_object_name(self.tls_secret)
+            with problems.caught("tlsSecret", "`pulumi config rm tlsSecret`, or both others"):
+                if self.tls_certificate or self.tls_key:
+                    raise ValueError("must not be set beside tlsCertificate and tlsKey")
+        else:
+            texts = []
+            for name, where in (("tls_certificate", CERTIFICATE), ("tls_key", _KEY)):
+                with problems.caught(*where):
+                    if not getattr(self, name):
+                        raise ValueError("must be set while tls is provided, unless tlsSecret is")
+                    texts.append(x509.read(getattr(self, name)))
+            if len(texts) == len((CERTIFICATE, _KEY)):
+                pair = provided_pair(problems, x509.Pair(*texts), self.names_needed, CERTIFICATE, _KEY)
+                object.__setattr__(self, "tls_certificate", pair.certificate)
+                object.__setattr__(self, "tls_key", pair.key)
+        with problems.caught("tlsCa", f"{_set('tlsCa <file>')}, or `pulumi config rm tlsCa` for a public CA"):
+            if self.tls_ca:
+                authorities = x509.certificates(x509.read(self.tls_ca))
+                object.__setattr__(self, "tls_ca", x509.to_pem(authorities))
+
+    def _check_accounts(self, problems: Problems) -> None:
         with problems.caught("username", _set("username registry")):
             accounts.check_username(self.username)
         with problems.caught("password", "`pulumi config set --secret password`"):
@@ -175,7 +263,7 @@ class Settings:
                     raise ValueError(f"must be a string, got {type(password).__name__}")  # noqa: TRY004 - as all rules
                 accounts.check_password(password, development=self.development)
 
-    def _check_pulls(self, problems: _Problems) -> None:
+    def _check_pulls(self, problems: Problems) -> None:
         with problems.caught("pullSecretName", _set("pullSecretName regcred")):
             cluster.check_object_name(self.pull_secret_name)
         for position, name in enumerate(self.pull_namespaces):
@@ -188,20 +276,37 @@ class Settings:
         with problems.caught("pullNamespaces", _set("--path 'pullNamespaces[0]' default")):
             if not self.pull_namespaces:
                 raise ValueError("must name a namespace, in which the proof Pod runs")
+        for position, name in enumerate(self.proof_nodes):
+            with problems.caught(f"proofNodes[{position}]", _set(f"--path 'proofNodes[{position}]' <name>")):
+                cluster.check_object_name(name)
+                if name in self.proof_nodes[:position]:
+                    raise ValueError(f'must name each node once, got "{name}" again')
 
-    def _check_tools(self, problems: _Problems) -> None:
-        own = []
-        for host in (self.host, self.push_host):
-            # A host that is wrong has been reported as such.
-            with _Problems().caught("", ""):
-                own.append(Address.parse(host, self.port))
+    def _check_tools(self, problems: Problems) -> None:
         with problems.caught("testImage", _set("testImage alpine_test:test_1.0")):
-            name = ImageName.parse(self.test_image, own)
+            name = ImageName.parse(self.test_image, self._own())
             object.__setattr__(self, "test_image", f"{name.repository}:{name.tag}")
         with problems.caught("platform", _set("platform linux/amd64")):
             references.check_platform(self.platform)
         with problems.caught("dockerHost", _set("dockerHost unix:///var/run/docker.sock")):
             references.check_docker_host(self.docker_host)
+
+    def _own(self) -> list[Address]:
+        """Give the registry's addresses, those that are right: the others are reported as such."""
+        own = []
+        for host in (self.host, self.push_host):
+            with Problems().caught("", ""):
+                own.append(Address.parse(host, self.port))
+        return own
+
+    @property
+    def names_needed(self) -> tuple[str, ...]:
+        """Names and IP addresses that a certificate made elsewhere has to carry.
+
+        Not a loopback address to push to: a Docker Engine verifies no certificate there.
+        """
+        hosts = (a.host for a in self._own() if a.host == self.host or not a.is_loopback)
+        return tuple(dict.fromkeys(hosts))
 
     @property
     def address(self) -> Address:
@@ -212,6 +317,27 @@ class Settings:
     def push_address(self) -> Address:
         """Where the Docker Engine pushes to."""
         return Address(self.push_host, self.port)
+
+    @property
+    def has_own_ca(self) -> bool:
+        """Whether clients have to be given a CA, since the certificate is of none that they know."""
+        return self.tls == "generated" or (self.tls == "provided" and bool(self.tls_ca))
+
+    @property
+    def node_trust_addresses(self) -> tuple[Address, ...]:
+        """Addresses of which nodes are told something: to trust a CA, or to use plain HTTP."""
+        if not (self.certs_folders.containerd or self.certs_folders.docker):
+            return ()
+        own = tuple(dict.fromkeys((self.address, self.push_address)))
+        if self.tls == "off":
+            return tuple(address for address in own if not address.is_loopback)
+        return own if self.has_own_ca else ()
+
+    @property
+    def certs_folders(self) -> CertsFolders:
+        """Where the nodes' runtimes look for registries: the known folders of their kind, or those that are set."""
+        known = runtimes.NODES[self.node_trust]
+        return CertsFolders(self.containerd_certs or known.containerd, self.docker_certs or known.docker)
 
     @property
     def proof_image(self) -> ImageName:
@@ -226,29 +352,54 @@ class Settings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What works only if something outside the program is set up too: a text each, for people."""
+        if self.tls != "off":
+            return ()
         texts = []
         if not self.address.is_loopback:
-            texts.append(_plain_http_pull(self.address))
+            texts.append(_plain_http_pull(self.address, containerd_knows=bool(self.certs_folders.containerd)))
         if not self.push_address.is_loopback:
             texts.append(_plain_http_push(self.push_address))
         return tuple(texts)
 
 
-def _plain_http_pull(address: Address) -> str:
-    return f"""\
-{_PROJECT}:host: the registry speaks plain HTTP at {address}, which nodes refuse until told otherwise.
-With containerd, write /etc/containerd/certs.d/{address}/hosts.toml (its config_path has to name certs.d):
-  server = "http://{address}"
-  [host."http://{address}"]
-    capabilities = ["pull", "resolve"]
-With Docker as the nodes' runtime, add to /etc/docker/daemon.json and restart Docker:
-  {{"insecure-registries": ["{address}"]}}
-With minikube, create the cluster with: minikube start --insecure-registry={address}"""
+def provided_pair(
+    problems: Problems, given: x509.Pair, names: Iterable[str], certificate: Place, key: Place
+) -> x509.Pair:
+    """Check a certificate made elsewhere for these names, and its key; give both in one spelling.
+
+    All but the time, which settings do not know. What is given comes back as it was if it is wrong.
+    """
+    chain: list[Certificate] = []
+    with problems.caught(*certificate):
+        chain = x509.certificates(given.certificate)
+        x509.check_server(chain[0], names)
+    with problems.caught(*key):
+        private_key = x509.private_key(given.key)
+        if chain:
+            x509.check_match(private_key, chain)
+            return x509.Pair(x509.to_pem(chain), x509.key_to_pem(private_key))
+    return given
+
+
+def _plain_http_pull(address: Address, *, containerd_knows: bool) -> str:
+    lines = [
+        f"{_PROJECT}:tls is off: accounts and images travel in clear between the nodes and {address}.",
+        "With Docker as the nodes' runtime, add to /etc/docker/daemon.json on each and restart Docker:",
+        f'  {{"insecure-registries": ["{address}"]}}',
+    ]
+    if not containerd_knows:
+        lines += [
+            f"With containerd, write /etc/containerd/certs.d/{address}/hosts.toml on each, or set nodeTrust:",
+            f'  server = "http://{address}"',
+            f'  [host."http://{address}"]',
+            '    capabilities = ["pull", "resolve"]',
+        ]
+    return "\n".join(lines)
 
 
 def _plain_http_push(address: Address) -> str:
     return f"""\
-{_PROJECT}:pushHost: the Docker Engine pushes to {address} by plain HTTP, refused until it is told otherwise.
+{_PROJECT}:tls is off: the Docker Engine refuses to push to {address} by plain HTTP until it is told otherwise.
 Add to its /etc/docker/daemon.json and restart it, or reach the registry through localhost:
   {{"insecure-registries": ["{address}"]}}"""
 
@@ -313,9 +464,12 @@ def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[
     fixes = {
         "password": "`pulumi config set --secret password`",
         "users": "`pulumi config rm users`, then `pulumi config set --secret --path users.<name>` for each",
+        "tlsKey": "`pulumi config set --secret tlsKey < key.pem`, or give the path of the file",
         "kubeconfig": "`pulumi config set --secret kubeconfig`, or give the path of the file",
     }
     used = {key for key in ("password", "users") if values.get(key)}
+    if x509.is_content(values.get("tls_key", "")):
+        used.add("tlsKey")
     if kubeconfig.is_content(values.get("kubeconfig", "")):
         used.add("kubeconfig")
     return [

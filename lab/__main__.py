@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab import parts, preflight
 from lab.keeper import PROJECT
-from lab.lifecycle import INSECURE_REGISTRIES, Lab
+from lab.lifecycle import Lab
 from lab.topology import FIRST, MEMBERS
 from lab.ui import LabError, fail, say
 
@@ -52,12 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     ):
         counts = range(1, len(MEMBERS) + 1)
         command.add_argument("--nodes", type=int, choices=counts, default=1, help="default: %(default)s")
-        command.add_argument(
-            "--insecure-registry",
-            metavar="HOST[:PORT]",
-            action="append",
-            help=f"a registry that is reached by plain HTTP; may repeat; default: {', '.join(INSECURE_REGISTRIES)}",
-        )
     add("down", _down, "destroy the stack, end the lab and remove its folder")
     add_node_option(add("restart", _restart, "end a node as a power cut would, and start it again"))
     node = add("node", _node, "add the second node to the running lab, or remove it")
@@ -87,7 +81,7 @@ def _up(lab: Lab, chosen: argparse.Namespace) -> int:
 
 
 def _start(lab: Lab, chosen: argparse.Namespace) -> int:
-    lab.start(chosen.nodes, chosen.insecure_registry)
+    lab.start(chosen.nodes)
     return 0
 
 

@@ -9,23 +9,17 @@ from lab.images import PAUSE
 from lab.specification import Specification
 
 KUBELET = Path("/etc/kubernetes/kubelet.yaml")
-_CERTS = Path("/etc/containerd/certs.d")
+_CERTS = "/etc/containerd/certs.d"
 
 
 def write(of: Specification) -> None:
     """Write all of them, over those of an earlier start."""
-    for folder in ("/etc/cni/net.d", str(_CERTS), "/etc/docker", "/etc/kubernetes", "/run/lock"):
+    for folder in ("/etc/cni/net.d", _CERTS, "/etc/docker/certs.d", "/etc/kubernetes", "/run/lock"):
         Path(folder).mkdir(parents=True, exist_ok=True)
     Path("/etc/containerd/config.toml").write_text(_CONTAINERD.format(pause=PAUSE, certs=_CERTS))
     Path("/etc/cni/net.d/10-lab.conflist").write_text(json.dumps(_cni(of.member.pods), indent=1))
-    for registry in of.insecure_registries:
-        place = _CERTS / registry
-        place.mkdir(exist_ok=True)
-        # containerd 1.6 ignores a file without a host table
-        (place / "hosts.toml").write_text(_HOSTS.format(registry=registry))
     KUBELET.write_text(json.dumps(_kubelet(of), indent=1))
     if of.is_control_plane:
-        Path("/etc/docker/daemon.json").write_text(json.dumps({"insecure-registries": of.insecure_registries}))
         admin = Path("/etc/kubernetes/admin.conf")
         admin.write_bytes((Path(of.lab) / "admin.conf").read_bytes())
         admin.chmod(0o600)
@@ -78,11 +72,4 @@ version = 2
     bin_dir = "/usr/lib/cni"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "{certs}"
-"""
-
-_HOSTS = """\
-server = "http://{registry}"
-
-[host."http://{registry}"]
-  capabilities = ["pull", "resolve"]
 """

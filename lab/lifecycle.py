@@ -6,8 +6,6 @@ first node is not ready counts as ended and is replaced at the next start, with 
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
 import shutil
 import subprocess
@@ -23,8 +21,6 @@ from lab.specification import Specification
 from lab.topology import FIRST, MEMBERS, SECOND, Member
 from lab.ui import LabError, Steps, say
 
-INSECURE_REGISTRIES = (f"{FIRST.address}:5000",)
-"""What containerd and the Docker Engine reach by plain HTTP unless a start says otherwise."""
 # The API server would go on answering for a minute while somebody watches.
 _STOP = """
 process=$(cat "$1")
@@ -34,8 +30,6 @@ for signal in TERM 0 0 0 0 0 0 0 0 0 KILL; do
 done
 """
 _NOT_RUNNING = "The lab is not running; start it with `make up`."
-_INSECURE_FILE = "insecure-registries.json"
-_REGISTRY = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -56,28 +50,21 @@ class Lab:
         """Whether a node belongs to the lab, be it alive or not."""
         return self._keeper(node).was_started()
 
-    def start(self, nodes: int = 1, insecure_registries: Sequence[str] | None = None) -> None:
-        """Bring up as many nodes unless they are; build the parts they need, and replace what a killed lab left.
-
-        The insecure registries, as HOST or HOST:PORT, are the lab's for as long as it lives.
-        """
+    def start(self, nodes: int = 1) -> None:
+        """Bring up as many nodes unless they are; build the parts they need, and replace what a killed lab left."""
         wanted = MEMBERS[:nodes]
-        if insecure_registries is not None:
-            _check_registries(insecure_registries)
         if self._are_ready(wanted):
-            self._check_same(insecure_registries)
             return
         preflight.check(self.folder, PROJECT, cache_root())
         with self._exclusively():
             if self.is_ready():
-                self._check_same(insecure_registries)
                 wanted = tuple(member for member in wanted if not self.is_ready(member.name))
             if not wanted:
                 return
             built, steps = parts.prepare(len(wanted))
             for member in wanted:
                 if member == FIRST:
-                    self._start_first(built, steps, insecure_registries)
+                    self._start_first(built, steps)
                 else:
                     self._join(member, built, steps)
 
@@ -163,7 +150,7 @@ class Lab:
         if self.process() is None:
             raise LabError(_NOT_RUNNING)
 
-    def _start_first(self, built: parts.Parts, steps: Steps, insecure_registries: Sequence[str] | None) -> None:
+    def _start_first(self, built: parts.Parts, steps: Steps) -> None:
         with steps.step(f"starting node {FIRST.name}"):
             self._end_nodes()
             self._remove_folder()
@@ -171,8 +158,6 @@ class Lab:
             (self.folder / RECORD).write_text("{}")
             docker = plugins.set_up(self.folder / "pulumi", built.pulumi, built.kubernetes_plugin)
             (self.folder / "docker-provider").write_text(docker)
-            chosen = INSECURE_REGISTRIES if insecure_registries is None else insecure_registries
-            (self.folder / _INSECURE_FILE).write_text(json.dumps(list(chosen)))
             (self.folder / "state").mkdir()
             self._start_node(self._keeper(FIRST.name), built)
         say(f"node {FIRST.name} ({FIRST.address}) is ready; Pulumi uses {docker}")
@@ -212,7 +197,6 @@ class Lab:
             kubernetes=str(built.kubernetes),
             images=str(built.images),
             cgroup=f"private-registry-lab-{secrets.token_hex(4)}",
-            insecure_registries=self._insecure_registries(),
         )
         keeper.start(specification, self._tie_nodes)
 
@@ -229,20 +213,6 @@ class Lab:
     def _end_nodes(self) -> None:
         for member in reversed(MEMBERS):
             self._keeper(member.name).end()
-
-    def _insecure_registries(self) -> list[str]:
-        try:
-            return [str(address) for address in json.loads((self.folder / _INSECURE_FILE).read_text())]
-        except FileNotFoundError:
-            return list(INSECURE_REGISTRIES)  # a lab that an older version started
-
-    def _check_same(self, insecure_registries: Sequence[str] | None) -> None:
-        kept = self._insecure_registries()
-        if insecure_registries is not None and sorted(insecure_registries) != sorted(kept):
-            raise LabError(
-                f"The lab in {self.folder} already runs with {', '.join(kept) or 'none'} as insecure "
-                "registry: end it with `make down` before you start it with another."
-            )
 
     def _remove_folder(self) -> None:
         """Remove the folder, its record last: what a cut-off removal leaves is still known as a lab's."""
@@ -272,15 +242,6 @@ class Lab:
     def _exclusively(self) -> AbstractContextManager[None]:
         """One start or end at a time per lab; an end removes the folder, so the lock lies in the cache."""
         return locked(f"lab-{digest_of([str(self.folder).encode()])}")
-
-
-def _check_registries(addresses: Sequence[str]) -> None:
-    for address in addresses:
-        if not _REGISTRY.fullmatch(address):
-            raise LabError(
-                f"--insecure-registry {address!r} is not HOST or HOST:PORT, such as {INSECURE_REGISTRIES[0]}: "
-                "leave out scheme and path."
-            )
 
 
 def _link_programs(folder: Path, programs: Sequence[Path]) -> None:

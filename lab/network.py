@@ -41,6 +41,7 @@ def tie(first: int, other: int, name: str) -> None:
     The end of either node takes the cable with it, so this is done again when one of them was started again.
     """
     # The kernel may not yet have cleared away the cable to a node that has just ended.
+    _ip(first, ["link", "delete", name], check=False)
     _ip(other, ["link", "delete", _UPLINK], check=False)
     _ip(first, ["link", "add", name, "type", "veth", "peer", "name", _UPLINK, "netns", str(other)])
     _ip(first, ["link", "set", name, "master", _BRIDGE, "up"])

@@ -23,6 +23,7 @@ NAMES = (
     "docker.io",
     "iproute2",
     "iptables",
+    "nginx",
     "runc",
 )
 _RECIPE = "1"  # raised when unpack changes what it leaves

@@ -21,7 +21,6 @@ class Specification:
     kubernetes: str
     images: str
     cgroup: str
-    insecure_registries: list[str]
 
     @property
     def is_control_plane(self) -> bool:

@@ -23,9 +23,12 @@ if [ ! -x "$python" ]; then
     echo "The Docker provider's Python, $python, is gone; install the plugin again." >&2
     exit 1
 fi
-exec "$python" -I -c 'import sys
+exec "$python" -I -c 'import gc, sys
+gc.disable()  # imports make no garbage, and the engine waits for them
 sys.path.insert(0, sys.argv.pop(1))
 from docker_provider.provider import serve
+gc.freeze()
+gc.enable()
 serve()' "$(dirname "$0")" "$@"
 """
 

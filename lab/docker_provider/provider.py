@@ -366,3 +366,5 @@ def serve() -> None:
     # An interrupt is how the Pulumi engine ends a plugin that it no longer needs.
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(run())
+    # The engine waits for the end of a plugin, and the interpreter would first take every module apart.
+    os._exit(0)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
 from typing import Any, Final
 
-from components import PrivateRegistry, Settings
+from components import x509
+from components.private_registry import PrivateRegistry
+from components.settings import Settings
+from tests.authority import NOW
 from tests.components.recorder import Recorder
 
 SEED: Final = "5e" * 32
@@ -21,10 +27,23 @@ SECRET: Final = "kubernetes:core/v1:Secret"
 SERVICE: Final = "kubernetes:core/v1:Service"
 IMAGE: Final = "docker:index/image:Image"
 STASH: Final = "pulumi:index:Stash"
+CERTIFICATES: Final = "private-registry:index:Certificates"
+DAEMON_SET: Final = "kubernetes:apps/v1:DaemonSet"
+NODE_TRUST: Final = "private-registry:index:NodeTrust"
+
+CA: Final = x509.make_ca(NOW)
+CERTIFICATE: Final = x509.make_leaf(CA, ["10.0.0.5"], 365, NOW)
+KEPT: Final[Mapping[str, Any]] = {
+    "registry-seed": SEED,
+    "registry-ca-1": asdict(CA),
+    "registry-certificate": asdict(CERTIFICATE),
+    "registry-renewals-since": NOW.isoformat(),
+}
+"""What an earlier run has left in the state."""
 
 
-def declared(*, preview: bool = False, stashed: str | None = SEED, **values: Any) -> Recorder:  # noqa: ANN401
+def declared(*, preview: bool = False, stashed: Mapping[str, Any] = KEPT, **values: Any) -> Recorder:  # noqa: ANN401
     """Declare a registry called `registry` with these settings, and give what was registered."""
     recorder = Recorder(preview=preview, stashed=stashed)
-    recorder.run(lambda: PrivateRegistry("registry", Settings(**{**NEEDED, **values})))
+    recorder.run(lambda: PrivateRegistry("registry", Settings(**{**NEEDED, **values}), now=NOW + timedelta(days=1)))
     return recorder

@@ -61,11 +61,11 @@ class _NoMocks(pulumi.runtime.Mocks):
 class Recorder(mocks.MockMonitor):
     """Runs one program and keeps its registrations."""
 
-    def __init__(self, *, preview: bool = False, stashed: str | None = None) -> None:
-        """`stashed` is what an earlier run has left in each Stash; without it, this is the first run."""
+    def __init__(self, *, preview: bool = False, stashed: Mapping[str, Any] | None = None) -> None:
+        """`stashed` is what an earlier run has left in Stashes, by name; without it, this is the first run."""
         super().__init__(_NoMocks())
         self._preview = preview
-        self._stashed = stashed
+        self.stashed: Mapping[str, Any] = stashed or {}
         self._registrations: dict[str, Registration] = {}
 
     def run(self, program: Callable[[], object]) -> None:
@@ -99,6 +99,17 @@ class Recorder(mocks.MockMonitor):
     def one(self, type_: str, name: str | None = None) -> Registration:
         """Give the only registration of a type, or the one with this name."""
         [found] = [item for item in self if item.type == type_ and name in {None, item.name}]
+        return found
+
+    def awaited(self, item: Registration) -> set[str]:
+        """Give the URNs of all that has to be there before a resource, directly or by way of others."""
+        found: set[str] = set()
+        left = list(item.request.dependencies)
+        while left:
+            urn = left.pop()
+            if urn not in found:
+                found.add(urn)
+                left += self._registrations[urn].request.dependencies
         return found
 
     def tree(self) -> str:
@@ -140,8 +151,9 @@ class Recorder(mocks.MockMonitor):
         if request.type == "pulumi:index:Stash":
             # The engine keeps the first input as the output, secret as it was.
             given = wire["input"]
-            if self._stashed:
-                given = {**given, "value": self._stashed} if rpc.is_rpc_secret(given) else self._stashed
+            if request.name in self.stashed:
+                kept = self.stashed[request.name]
+                given = {**given, "value": kept} if rpc.is_rpc_secret(given) else kept
             return {"output": given}
         if request.type == "docker:index/image:Image" and not self._preview:
             return {"repoDigest": f"{wire['imageName'].rpartition(':')[0]}@{DIGEST}"}

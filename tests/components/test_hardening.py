@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.components.declaration import DEPLOYMENT, JOB, POD, declared
+from tests.components.declaration import DAEMON_SET, DEPLOYMENT, JOB, POD, declared
 
-CONTAINERS: Final = ("own-data", "registry", "proof", "remove-data")
+CONTAINERS: Final = ("own-data", "registry", "proof", "remove-data", "node-trust")
+PODS: Final = ("registry", "proof", "removal", "node-trust")
 LIMITED: Final = {"cpu", "memory", "ephemeral-storage"}
 
 
@@ -20,6 +21,7 @@ def pods() -> dict[str, dict[str, Any]]:
         "registry": declared().one(DEPLOYMENT).inputs["spec"]["template"]["spec"],
         "proof": declared().one(POD).inputs["spec"],
         "removal": declared(remove_data=True).one(JOB).inputs["spec"]["template"]["spec"],
+        "node-trust": declared().one(DAEMON_SET).inputs["spec"]["template"]["spec"],
     }
 
 
@@ -37,7 +39,7 @@ def test_these_are_all_containers() -> None:
     assert sorted(containers()) == sorted(CONTAINERS)
 
 
-@pytest.mark.parametrize("name", ["registry", "proof", "removal"])
+@pytest.mark.parametrize("name", PODS)
 def test_pods_have_no_token_no_service_variables_and_the_default_seccomp_profile(name: str) -> None:
     """A Service called registry would set REGISTRY_PORT, which the registry reads as its configuration."""
     pod = pods()[name]
@@ -75,6 +77,15 @@ def test_only_the_owner_of_the_folder_is_root_with_two_capabilities() -> None:
 
     assert context["runAsUser"] == 0
     assert context["capabilities"]["add"] == ["CHOWN", "DAC_READ_SEARCH"]
+
+
+def test_only_who_writes_on_nodes_is_root_besides_and_without_any_capability() -> None:
+    """The folders are root's, who needs no capability to write to what is its own."""
+    context = containers()["node-trust"]["securityContext"]
+
+    assert context["runAsUser"] == 0
+    assert context["runAsNonRoot"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.components.declaration import DEPLOYMENT, IMAGE, PASSWORD, POD, PROOF, SECRET, SERVER, declared
+from tests.components.declaration import (
+    DAEMON_SET,
+    DEPLOYMENT,
+    IMAGE,
+    PASSWORD,
+    POD,
+    PROOF,
+    SECRET,
+    SERVER,
+    declared,
+)
 from tests.components.recorder import DIGEST, Secret, autonamed
 
 
@@ -67,10 +77,48 @@ def test_waiting_for_the_pod_ends_at_the_set_time() -> None:
     assert declared(timeout_seconds=77).one(POD).request.customTimeouts.create == "77s"
 
 
-def test_proof_tells_digest_image_and_pod() -> None:
+def test_push_waits_until_the_nodes_trust_the_registry() -> None:
+    """An engine on a node trusts it by the same files as the node."""
+    recorder = declared()
+
+    assert recorder.one(DAEMON_SET).urn in recorder.one(IMAGE).request.dependencies
+
+
+def test_one_pod_runs_on_any_node() -> None:
+    """Unless nodes are named: where it comes to run is the scheduler's choice."""
+    recorder = declared()
+
+    assert recorder.all(POD).keys() == {"registry-proof-pod"}
+    assert recorder.one(POD).inputs["spec"].get("nodeSelector") is None
+
+
+def test_each_proof_node_gets_a_pod_of_its_own() -> None:
+    """Each proves that its node has the CA, the address and the accounts; each is told of."""
+    recorder = declared(proof_nodes=("node-1", "node-2.example.test"))
+    names = [f"registry-proof-pod-{node}" for node in ("node-1", "node-2.example.test")]
+
+    assert {name: pod.inputs["spec"]["nodeSelector"] for name, pod in recorder.all(POD).items()} == {
+        names[0]: {"kubernetes.io/hostname": "node-1"},
+        names[1]: {"kubernetes.io/hostname": "node-2.example.test"},
+    }
+    assert recorder.one(PROOF).outputs["podNames"] == [autonamed(name) for name in names]
+
+
+def test_pods_of_all_proof_nodes_are_alike() -> None:
+    """But for name and node: none is a lesser proof."""
+    recorder = declared(proof_nodes=("node-1", "node-2"))
+    pods = [*recorder.all(POD).values(), declared().one(POD)]
+    for pod in pods:
+        pod.inputs["spec"].pop("nodeSelector")
+
+    assert pods[0].inputs["spec"] == pods[1].inputs["spec"] == pods[2].inputs["spec"]
+    assert {frozenset(pod.request.dependencies) for pod in pods} == {frozenset(pods[2].request.dependencies)}
+
+
+def test_proof_tells_digest_image_and_pods() -> None:
     """As the stack exports them; the Pod's name is chosen by Pulumi."""
     assert declared().one(PROOF).outputs == {
         "digest": DIGEST,
         "image": f"10.0.0.5:5000/alpine_test@{DIGEST}",
-        "podName": autonamed("registry-proof-pod"),
+        "podNames": [autonamed("registry-proof-pod")],
     }

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import logging
-import shlex
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from components import PrivateRegistry, Settings
-from tests.components.declaration import NEEDED, PROOF, REGISTRY, SERVER, declared
+from components.private_registry import PrivateRegistry
+from components.settings import Settings
+from tests.authority import DAY
+from tests.components.declaration import (
+    CERTIFICATES,
+    NEEDED,
+    NODE_TRUST,
+    PROOF,
+    REGISTRY,
+    SECRET,
+    SERVER,
+    STASH,
+    declared,
+)
 from tests.components.recorder import Recorder
 
 
 def commands(**values: Any) -> dict[str, str]:  # noqa: ANN401 - any setting
     """Give the commands of a registry with these settings."""
     given: dict[str, str] = {}
-    Recorder().run(lambda: given.update(PrivateRegistry("registry", Settings(**{**NEEDED, **values})).commands()))
+    Recorder().run(lambda: given.update(PrivateRegistry("registry", Settings(**{**NEEDED, **values})).commands))
     return given
 
 
@@ -26,15 +38,12 @@ def test_commands_name_push_address_account_and_image() -> None:
         "login": "docker login 127.0.0.1:5443 --username ci",
         "push": "docker push 127.0.0.1:5443/team/app:2",
         "pull": "docker pull 127.0.0.1:5443/team/app:2",
-        "catalog": "curl --user ci http://127.0.0.1:5443/v2/_catalog",
+        "catalog": "curl --cacert <(pulumi stack output ca) --user ci https://127.0.0.1:5443/v2/_catalog",
+        "trust": (
+            "mkdir -p /etc/docker/certs.d/10.0.0.5:5443 && "
+            "pulumi stack output ca > /etc/docker/certs.d/10.0.0.5:5443/ca.crt"
+        ),
     }
-
-
-def test_commands_survive_a_shell() -> None:
-    """An account may be called anything that basic auth carries."""
-    name = "o'brien $HOME; echo"
-
-    assert shlex.split(commands(username=name)["login"])[-1] == name
 
 
 def test_outputs_are_both_addresses() -> None:
@@ -46,12 +55,20 @@ def test_outputs_are_both_addresses() -> None:
 
 
 def test_plain_http_outside_loopback_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """C14: it works only once nodes are told; the text says how."""
+    """C14: with Docker on the nodes it works only once they are told; the text says how."""
     with caplog.at_level(logging.WARNING, logger="pulumi"):
-        declared(host="10.0.0.5", push_host="localhost")
+        declared(tls="off", allow_plain_http=True, host="10.0.0.5", push_host="localhost")
 
     [warning] = caplog.records
-    assert "10.0.0.5:5000/hosts.toml" in warning.message
+    assert '{"insecure-registries": ["10.0.0.5:5000"]}' in warning.message
+
+
+def test_tls_is_the_default_and_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """C14: with it, nothing is left to do on any node."""
+    with caplog.at_level(logging.WARNING, logger="pulumi"):
+        declared(push_host="push.test")
+
+    assert caplog.records == []
 
 
 def test_every_resource_hangs_below_the_component() -> None:
@@ -61,7 +78,27 @@ def test_every_resource_hangs_below_the_component() -> None:
 
     assert roots == [REGISTRY]
     assert {item.type for item in recorder if item.parent == recorder.one(REGISTRY).urn} == {
+        CERTIFICATES,
+        NODE_TRUST,
         SERVER,
         PROOF,
-        "kubernetes:core/v1:Secret",
+        SECRET,
     }
+
+
+def test_without_tls_there_is_no_certificate() -> None:
+    """Neither as a component nor anything that it would keep."""
+    recorder = declared(tls="off", allow_plain_http=True)
+
+    assert recorder.all(CERTIFICATES) == {}
+    assert recorder.all(STASH).keys() == {"registry-seed"}
+
+
+def test_time_is_the_clocks_unless_it_is_given() -> None:
+    """Programs of other people need not say it."""
+    recorder = Recorder()
+    needed: dict[str, Any] = {**NEEDED}
+    recorder.run(lambda: PrivateRegistry("registry", Settings(**needed)))
+    end = datetime.fromisoformat(recorder.one(CERTIFICATES).outputs["notAfter"]).replace(tzinfo=UTC)
+
+    assert abs(end - datetime.now(UTC) - 365 * DAY) < 2 * DAY

@@ -44,6 +44,22 @@ def test_name_used_twice_is_refused() -> None:
         Recorder().run(twice)
 
 
+def test_what_is_awaited_by_way_of_others_is_seen() -> None:
+    """And nothing that merely stands beside it."""
+
+    def chain() -> None:
+        first, _beside = (pulumi.Stash(name, input="x") for name in ("first", "beside"))
+        second = pulumi.Stash("second", input="x", opts=pulumi.ResourceOptions(depends_on=[first]))
+        pulumi.Stash("third", input=second.output)
+
+    recorder = Recorder()
+    recorder.run(chain)
+    first, second, third = (recorder.one("pulumi:index:Stash", name) for name in ("first", "second", "third"))
+
+    assert recorder.awaited(third) == {first.urn, second.urn}
+    assert recorder.awaited(first) == set()
+
+
 def test_programs_error_reaches_the_test() -> None:
     """Also one that is raised late, when an output has its value."""
 

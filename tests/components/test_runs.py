@@ -7,24 +7,25 @@ from typing import Any, Final
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.components.declaration import POD, PROOF, REGISTRY, SERVER, STASH, declared
+from tests.components.declaration import CERTIFICATES, NODE_TRUST, POD, PROOF, REGISTRY, SERVER, STASH, declared
 from tests.components.recorder import Recorder
 
 USERS: Final = {"zoe": "zoe's password", "alice": "alice's password"}
 
 
 def inputs(recorder: Recorder) -> dict[str, Any]:
-    """Give all inputs by URN, but for the seed's own, which the engine is told to ignore."""
+    """Give all inputs by URN, but for those of Stashes, which the engine is told to ignore."""
     return {item.urn: item.inputs for item in recorder if item.type != STASH}
 
 
 @pytest.mark.parametrize("values", [{"users": USERS}, {"remove_data": True}], ids=["kept", "removed"])
 def test_c01_second_run_with_the_same_state_registers_the_same(values: dict[str, Any]) -> None:
-    """Salts, upload key and revision come from the seed in the state, though each run draws a new one."""
+    """Salts, upload key, CA and certificate come from the state, though each run makes new ones."""
     first, second = declared(**values), declared(**values)
 
     assert inputs(first) == inputs(second)
-    assert first.one(STASH).inputs != second.one(STASH).inputs
+    for name in ("registry-seed", "registry-ca-1", "registry-certificate"):
+        assert first.one(STASH, name).inputs != second.one(STASH, name).inputs
 
 
 def test_order_of_users_does_not_matter() -> None:
@@ -34,7 +35,7 @@ def test_order_of_users_does_not_matter() -> None:
     assert inputs(declared(users=USERS)) == inputs(declared(users=reordered))
 
 
-@pytest.mark.parametrize("component", [REGISTRY, SERVER, PROOF])
+@pytest.mark.parametrize("component", [REGISTRY, CERTIFICATES, NODE_TRUST, SERVER, PROOF])
 def test_preview_registers_what_an_up_does(component: str) -> None:
     """Nothing below a component waits for a value that only an `up` can know."""
     previewed, up = declared(preview=True), declared()

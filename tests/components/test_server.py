@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import bcrypt
 import pytest
 
-from tests.components.declaration import DEPLOYMENT, PASSWORD, SECRET, SEED, SERVER, SERVICE, STASH, declared
-from tests.components.recorder import Recorder, Registration, Secret, autonamed, without_secrets
+from components import x509
+from tests.authority import NOW
+from tests.components.declaration import (
+    CA,
+    CERTIFICATE,
+    DAEMON_SET,
+    DEPLOYMENT,
+    KEPT,
+    PASSWORD,
+    SECRET,
+    SEED,
+    SERVER,
+    SERVICE,
+    STASH,
+    declared,
+)
+from tests.components.recorder import Recorder, Registration, Secret, autonamed, with_secrets, without_secrets
 
 SELECTOR = {"app.kubernetes.io/name": "registry", "app.kubernetes.io/instance": "registry"}
 
@@ -58,18 +74,18 @@ def test_configuration_reaches_the_engine_as_a_secret(*, enabled: bool) -> None:
     assert len(bytes.fromhex(document["http"]["secret"])) == 32
 
 
-def test_both_secrets_lie_beside_the_deployment_and_get_names_of_their_own() -> None:
+def test_all_secrets_lie_beside_the_deployment_and_get_names_of_their_own() -> None:
     """A name chosen by Pulumi lets it make the new one before the old one goes."""
     recorder = declared(namespace="images")
 
-    for name in ("registry-htpasswd", "registry-config"):
+    for name in ("registry-htpasswd", "registry-config", "registry-tls"):
         assert recorder.one(SECRET, name).inputs["metadata"] == {"namespace": "images"}
     assert recorder.one(DEPLOYMENT).inputs["metadata"]["namespace"] == "images"
 
 
 def test_seed_is_secret_and_kept_from_the_first_run_on() -> None:
     """The engine ignores the value that each later run draws."""
-    seed = declared().one(STASH)
+    seed = declared().one(STASH, "registry-seed")
 
     assert isinstance(seed.inputs["input"], Secret)
     assert len(bytes.fromhex(seed.inputs["input"].value)) == 32
@@ -78,7 +94,7 @@ def test_seed_is_secret_and_kept_from_the_first_run_on() -> None:
 
 def test_each_new_stack_draws_its_own_seed() -> None:
     """Equal seeds would give equal salts, and one stack's upload key would sign another's."""
-    first, second = (declared(stashed=None).one(STASH).inputs["input"].value for _ in range(2))
+    first, second = (declared(stashed={}).one(STASH, "registry-seed").inputs["input"].value for _ in range(2))
 
     assert first != second
 
@@ -96,7 +112,12 @@ def test_deployment_has_no_secret_inside() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"password": "another password"}, {"users": {"alice": "alice's password"}}, {"delete_enabled": True}],
+    [
+        {"password": "another password"},
+        {"users": {"alice": "alice's password"}},
+        {"delete_enabled": True},
+        {"tls": "off", "allow_plain_http": True},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_revision_follows_accounts_and_configuration(change: dict[str, Any]) -> None:
@@ -108,7 +129,10 @@ def test_revision_follows_accounts_and_configuration(change: dict[str, Any]) -> 
 
 def test_revision_differs_between_stacks_with_the_same_password() -> None:
     """Without the random seed in it, guesses could be tried against a public value."""
-    first, second = (declared(stashed=seed).one(SERVER).outputs["revision"] for seed in ("1a" * 32, "2b" * 32))
+    first, second = (
+        declared(stashed={**KEPT, "registry-seed": seed}).one(SERVER).outputs["revision"]
+        for seed in ("1a" * 32, "2b" * 32)
+    )
 
     assert first != second
 
@@ -180,10 +204,11 @@ def test_port_is_opened_on_the_node() -> None:
     assert port == {"name": "registry", "containerPort": 5000, "hostPort": 5443}
 
 
-def test_probes_need_no_account_and_a_sick_disk_restarts_nothing() -> None:
-    """C13: `/v2/` would answer 401 for ever; liveness asks for the port only."""
-    registry = container(declared())
-    storage = {"path": "/", "port": "registry"}
+@pytest.mark.parametrize(("tls", "scheme"), [("generated", "HTTPS"), ("off", "HTTP")])
+def test_c13_probes_need_no_account_and_a_sick_disk_restarts_nothing(tls: str, scheme: str) -> None:
+    """`/v2/` would answer 401 for ever, and the wrong scheme 400; liveness asks for the port only."""
+    registry = container(declared(tls=tls, allow_plain_http=True))
+    storage = {"path": "/", "port": "registry", "scheme": scheme}
 
     assert registry["startupProbe"]["httpGet"] == storage
     assert registry["readinessProbe"]["httpGet"] == storage
@@ -213,3 +238,69 @@ def test_accounts_are_mounted_where_the_configuration_looks_for_them() -> None:
     assert volumes["accounts"]["secret"] == {"secretName": autonamed("registry-htpasswd")}
     assert mounts["/etc/private-registry"]["readOnly"]
     assert volumes["config"]["secret"] == {"secretName": autonamed("registry-config")}
+
+
+def test_certificate_and_key_are_mounted_where_the_configuration_looks_for_them() -> None:
+    """Both from the one Secret that holds them, as whole folder and read-only."""
+    recorder = declared()
+    tls = json.loads(content(recorder.one(SECRET, "registry-config"))["config.yml"])["http"]["tls"]
+    volumes = {volume["name"]: volume for volume in template(recorder)["spec"]["volumes"]}
+    mounts = {mount["mountPath"]: mount for mount in container(recorder)["volumeMounts"]}
+    folder, _, _ = tls["certificate"].rpartition("/")
+
+    assert (tls["certificate"], tls["key"]) == (f"{folder}/tls.crt", f"{folder}/tls.key")
+    assert mounts[folder] == {"name": "tls", "mountPath": folder, "readOnly": True}
+    assert volumes["tls"]["secret"] == {"secretName": autonamed("registry-tls")}
+    assert content(recorder.one(SECRET, "registry-tls")) == {
+        "tls.crt": CERTIFICATE.certificate,
+        "tls.key": CERTIFICATE.key,
+    }
+
+
+def test_private_keys_stand_in_one_secret_and_in_the_state_only() -> None:
+    """And there as secrets: nobody who may read Deployments, or see a preview, can serve as the registry."""
+    recorder = declared()
+    keys = (CERTIFICATE.key, CA.key)
+
+    registered = [item for item in recorder if "PRIVATE KEY" in with_secrets([item.inputs, item.outputs])]
+    assert {item.name for item in registered} == {"registry-tls", "registry-ca-1", "registry-certificate"}
+    assert [item for item in registered if item.type == SECRET] == [recorder.one(SECRET, "registry-tls")]
+    for item in recorder:
+        shown = without_secrets([item.inputs, item.outputs]) + str(item.request.replacement_trigger)
+        assert not [key for key in keys if key.splitlines()[1] in shown]
+        assert "PRIVATE KEY" not in shown
+
+
+def test_revision_follows_the_certificate() -> None:
+    """The registry reads it at its start only, so a renewed one needs a new Pod; the same one needs none."""
+    renewed = asdict(x509.make_leaf(CA, ["10.0.0.5"], 365, NOW))
+    before, same, after = (
+        declared(stashed=kept).one(SERVER).outputs["revision"]
+        for kept in (KEPT, dict(KEPT), {**KEPT, "registry-certificate": renewed})
+    )
+
+    assert before == same
+    assert before != after
+
+
+@pytest.mark.parametrize(("generation", "waits"), [(1, False), (2, True)])
+def test_a_ca_that_follows_another_is_trusted_before_it_is_served(generation: int, *, waits: bool) -> None:
+    """Else nodes would refuse the registry meanwhile; with the first CA, waiting would only cost time."""
+    recorder = declared(ca_generation=generation)
+
+    assert (recorder.one(DAEMON_SET).urn in recorder.one(DEPLOYMENT).request.dependencies) is waits
+
+
+def test_plain_http_leaves_nothing_of_tls() -> None:
+    """No Secret, no volume, no section of the configuration: an empty one would stop the registry's start."""
+    recorder = declared(tls="off", allow_plain_http=True)
+    document = json.loads(content(recorder.one(SECRET, "registry-config"))["config.yml"])
+
+    assert recorder.all(SECRET).keys() == {
+        "registry-config",
+        "registry-htpasswd",
+        "registry-pull-secret-default",
+    }
+    assert [volume["name"] for volume in template(recorder)["spec"]["volumes"]] == ["config", "accounts", "data"]
+    assert [mount["name"] for mount in container(recorder)["volumeMounts"]] == ["config", "accounts", "data"]
+    assert "tls" not in document["http"]

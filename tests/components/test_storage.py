@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.components.declaration import DEPLOYMENT, JOB, REGISTRY, SECRET, declared
+from tests.components.declaration import (
+    CERTIFICATES,
+    DEPLOYMENT,
+    JOB,
+    NODE_TRUST,
+    REGISTRY,
+    SECRET,
+    SERVER,
+    declared,
+)
 from tests.components.recorder import Recorder
 
 
@@ -58,15 +67,17 @@ def test_removal_runs_once_after_the_registry_has_stopped() -> None:
 
 
 def test_removal_declares_no_proof_and_no_pull_secret() -> None:
-    """Nothing is left to pull; what stays is the stopped registry and the Job."""
+    """Nothing is left to pull; what stays is the Job, and the stopped registry with what it serves TLS with."""
     recorder = declared(remove_data=True)
     registry = recorder.one(REGISTRY)
 
     assert {item.type for item in recorder if item.parent == registry.urn} == {
-        "private-registry:index:RegistryServer",
+        CERTIFICATES,
+        NODE_TRUST,
+        SERVER,
         JOB,
     }
-    assert recorder.all(SECRET).keys() == {"registry-config", "registry-htpasswd"}
+    assert recorder.all(SECRET).keys() == {"registry-config", "registry-htpasswd", "registry-tls"}
 
 
 def test_without_the_setting_nothing_removes_data() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.topology import SECOND
 from tests.live.harness import Node, Stack
 
 
@@ -16,6 +17,14 @@ def lab() -> Iterator[Node]:
     node = Node.start()
     yield node
     node.end()
+
+
+@pytest.fixture(scope="module")
+def second_node(lab: Node) -> Iterator[str]:
+    """A second node in that lab, for one module: its name, which `Node.run` takes as `node`."""
+    lab.lab_command("node", "add")
+    yield SECOND.name
+    lab.lab_command("node", "remove")
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 ADDRESS = "192.168.99.100:5000"
 PUSH_ADDRESS = "localhost:5000"
 USER, PASSWORD = "test", "pass"
+CA_FILE = f"/etc/docker/certs.d/{ADDRESS}/private-registry.crt"
+"""The registry's CA, where node trust writes it on each node."""
 _NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".lab*", ".*_cache", "__pycache__", "tests", "bench", "docs", "lab"
 )
@@ -41,9 +43,15 @@ class Node:
     def start(cls) -> Node:
         """Start the tests' lab unless it runs already; progress goes to the terminal."""
         lab = Lab(Path(os.environ.get("TEST_LAB") or PROJECT / ".lab-tests").absolute())
-        command = [sys.executable, "-m", "lab", "--lab", str(lab.folder), "start"]
-        subprocess.run(command, cwd=PROJECT, check=True)
-        return cls(lab)
+        node = cls(lab)
+        node.lab_command("start")
+        return node
+
+    def lab_command(self, *words: str) -> None:
+        """Run a command of the lab's own, such as `node add`; its progress goes to the terminal."""
+        subprocess.run(
+            [sys.executable, "-m", "lab", "--lab", str(self.lab.folder), *words], cwd=PROJECT, check=True
+        )
 
     def end(self) -> None:
         """End the lab, unless it is kept for the next run: TEST_LAB names one that a person keeps."""
@@ -102,8 +110,13 @@ class Node:
         headers: Sequence[str] = (),
         address: str = PUSH_ADDRESS,
     ) -> Answer:
-        """Ask the registry's API, such as `/v2/_catalog`; without an account when it is None."""
-        options = [f'url = "http://{address}{path}"', f'request = "{method}"', "max-time = 20"]
+        """Ask the registry's API over TLS, such as `/v2/_catalog`; without an account when it is None."""
+        options = [
+            f'url = "https://{address}{path}"',
+            f'cacert = "{CA_FILE}"',
+            f'request = "{method}"',
+            "max-time = 20",
+        ]
         if method == "HEAD":
             options.append("head")
         if account:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.live.harness import PASSWORD, PUSH_ADDRESS, USER, Node
+from tests.live.harness import CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node
 
 REGISTRY_PODS = "app.kubernetes.io/name=registry"
 PROOF_PODS = "app.kubernetes.io/name=proof"
@@ -111,8 +111,9 @@ def stored(node: Node, repository: str, *, account: tuple[str, str] = (USER, PAS
     manifest = json.loads(answer.body)
     blobs = {}
     for blob in (manifest["config"], *manifest["layers"]):
-        url = f"http://{PUSH_ADDRESS}/v2/{repository}/blobs/{blob['digest']}"
-        command = f"set -o pipefail; curl --silent --show-error --fail --config - {url} | sha256sum"
+        url = f"https://{PUSH_ADDRESS}/v2/{repository}/blobs/{blob['digest']}"
+        curl = f"curl --silent --show-error --fail --cacert {CA_FILE} --config -"
+        command = f"set -o pipefail; {curl} {url} | sha256sum"
         printed = node.run(["bash", "-c", command], stdin=f'user = "{":".join(account)}"').stdout
         blobs[blob["digest"]] = f"sha256:{printed.split()[0]}"
     return StoredImage(answer.headers["docker-content-digest"], answer.body, blobs)

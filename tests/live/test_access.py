@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.live.harness import ADDRESS, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
+from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ROUTES = (
@@ -105,8 +105,9 @@ def _ask(lab: Node, requests: Sequence[tuple[str, str]], headers: Sequence[str])
     """Send (method, path) requests without an account; give status and challenge of each. One process for all."""
     lines = []
     for method, path in requests:
-        lines += ["next", f'url = "http://{PUSH_ADDRESS}{path}"', f'request = "{method}"', "max-time = 20"]
-        lines += ['output = "/dev/null"', r'write-out = "%{http_code} %header{www-authenticate}\n"']
+        lines += ["next", f'url = "https://{PUSH_ADDRESS}{path}"', f'cacert = "{CA_FILE}"', f'request = "{method}"']
+        lines += ["max-time = 20", 'output = "/dev/null"']
+        lines += [r'write-out = "%{http_code} %header{www-authenticate}\n"']
         lines += ["head"] if method == "HEAD" else []
         lines += [f"header = {json.dumps(header)}" for header in headers]
     return lab.run(["curl", "--silent", "--config", "-"], stdin="\n".join(lines[1:])).stdout.splitlines()
@@ -207,5 +208,6 @@ def test_the_account_pushes_pulls_lists_and_deletes(known: Known, lab: Node) -> 
 def _put(lab: Node, path: str, body: str, media_type: str) -> int:
     """Upload a small body with the right account."""
     words = ["curl", "--silent", "--request", "PUT", "--user", f"{USER}:{PASSWORD}", "--write-out", "%{http_code}"]
-    words += ["--header", f"Content-Type: {media_type}", "--data-binary", body, f"http://{PUSH_ADDRESS}{path}"]
+    words += ["--header", f"Content-Type: {media_type}", "--data-binary", body]
+    words += ["--cacert", CA_FILE, f"https://{PUSH_ADDRESS}{path}"]
     return int(lab.run(words).stdout[-3:])

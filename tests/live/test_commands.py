@@ -246,8 +246,9 @@ def test_the_tutorial_works_as_typed_at_the_lab_s_shell(terminal: Terminal, node
     terminal.run("docker build -t alpine_test:test_1.0 .")
     terminal.run(f"docker tag alpine_test:test_1.0 {PUSH_ADDRESS}/alpine_test:typed")
     push = terminal.run(f"docker push {PUSH_ADDRESS}/alpine_test:typed")
-    catalog = terminal.run(f"curl --silent --user {USER}:{PASSWORD} http://{PUSH_ADDRESS}/v2/_catalog")
     terminal.run(f"cd {PROJECT}")
+    with_ca = "--cacert <(pulumi stack output ca --stack dev)"
+    catalog = terminal.run(f"curl --silent {with_ca} --user {USER}:{PASSWORD} https://{PUSH_ADDRESS}/v2/_catalog")
     pods = terminal.run("kubectl get pods")
     stack = terminal.run("pulumi stack --stack dev")
 

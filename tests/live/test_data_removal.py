@@ -62,7 +62,7 @@ def test_the_registry_and_its_proof_are_stopped(removal: Removal) -> None:
     assert ("deleted", "registry-proof-pod") in removal.update.changed
     assert removal.replicas == 0
     assert removal.pods == []
-    assert not {"image", "proofPod"} & removal.outputs.keys()
+    assert not {"image", "proofPods"} & removal.outputs.keys()
 
 
 def test_the_next_up_changes_nothing(removal: Removal) -> None:

@@ -40,7 +40,7 @@ def proof_runs(stack: Stack, lab: Node) -> bool:
     found = [
         (pod["metadata"]["name"], pod["status"]["phase"], pod["spec"]["containers"][0]["image"]) for pod in pods
     ]
-    return found == [(outputs["proofPod"], "Running", outputs["image"])]
+    return found == [(outputs["proofPods"][0], "Running", outputs["image"])]
 
 
 def test_c29_a_wrong_pull_secret_is_named_and_the_fix_in_the_message_works(deployed: Stack, lab: Node) -> None:

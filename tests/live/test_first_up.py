@@ -29,7 +29,7 @@ def test_the_proof_pod_runs_the_digest_that_the_registry_reports_for_the_tag(
         method="HEAD",
         headers=["Accept: application/vnd.docker.distribution.manifest.v2+json"],
     )
-    pod = lab.get("pod", stack.outputs()["proofPod"])
+    pod = lab.get("pod", stack.outputs()["proofPods"][0])
 
     assert first_up.code == 0
     assert pod["status"]["phase"] == "Running"
@@ -42,12 +42,16 @@ def test_commands_in_the_outputs_work_as_pasted(first_up: Update, stack: Stack, 
     """Login, push, pull and catalog need nothing but the password that they ask for."""
     assert first_up.code == 0
     commands = stack.outputs()["commands"]
-    login = lab.run(["sh", "-c", f"{commands['login']} --password-stdin"], stdin=PASSWORD)
-    push = lab.run(["sh", "-c", commands["push"]])
-    pull = lab.run(["sh", "-c", commands["pull"]])
-    catalog = lab.run(["sh", "-c", commands["catalog"].replace(f"--user {USER}", f"--user {USER}:{PASSWORD}")])
 
-    assert "Login Succeeded" in login.stdout
-    assert "digest: sha256:" in push.stdout
-    assert "Status:" in pull.stdout
-    assert '{"repositories":["alpine_test"]}' in catalog.stdout
+    def pasted(command: str, stdin: str | None = None) -> str:
+        return lab.run(["bash", "-c", command], cwd=stack.folder, env=stack.environment, stdin=stdin).stdout
+
+    login = pasted(f"{commands['login']} --password-stdin", PASSWORD)
+    push = pasted(commands["push"])
+    pull = pasted(commands["pull"])
+    catalog = pasted(commands["catalog"].replace(f"--user {USER}", f"--user {USER}:{PASSWORD}"))
+
+    assert "Login Succeeded" in login
+    assert "digest: sha256:" in push
+    assert "Status:" in pull
+    assert '{"repositories":["alpine_test"]}' in catalog

@@ -122,7 +122,7 @@ def test_c03_the_image_was_pushed_and_pulled_with_the_password(deployed: Stack, 
     tags = lab.registry("/v2/alpine_test/tags/list", account=(USER, _ODD))
 
     assert json.loads(tags.body)["tags"] == ["test_1.0"]
-    assert lab.get("pod", deployed.outputs()["proofPod"])["status"]["phase"] == "Running"
+    assert lab.get("pod", deployed.outputs()["proofPods"][0])["status"]["phase"] == "Running"
 
 
 @pytest.mark.usefixtures("deployed")
@@ -182,13 +182,13 @@ def test_c05_a_longer_password_is_refused_by_its_bytes(deployed: Stack) -> None:
 
 def test_c05_72_bytes_work_end_to_end(deployed: Stack, lab: Node) -> None:
     """With the longest password the image is pushed and a new Pod pulls; without its last letter nobody logs in."""
-    before = deployed.outputs()["proofPod"]
+    before = deployed.outputs()["proofPods"][0]
     deployed.set("password", _LONGEST, secret=True)
     try:
         deployed.up()
 
-        assert deployed.outputs()["proofPod"] != before
-        assert lab.get("pod", deployed.outputs()["proofPod"])["status"]["phase"] == "Running"
+        assert deployed.outputs()["proofPods"][0] != before
+        assert lab.get("pod", deployed.outputs()["proofPods"][0])["status"]["phase"] == "Running"
         assert _status(lab, USER, _LONGEST) == 200
         assert _status(lab, USER, _LONGEST[:-1]) == 401
         assert _status(lab, USER, _ODD) == 401

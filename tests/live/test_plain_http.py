@@ -1,4 +1,4 @@
-"""Plain HTTP: loopback works untouched; for any other address the preview prints the settings that make it work."""
+"""Plain HTTP: loopback works untouched; for any other address the preview refuses, or prints what makes it work."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import json
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.live.harness import ADDRESS, PASSWORD, USER, Node, Stack, Update
 
-_CERTIFICATES = Path("/etc/containerd/certs.d")
 _ENGINE = "/etc/docker/daemon.json"
 _UNTOLD = '{"insecure-registries": []}'
 """As an engine starts without its file; on a reload it would leave alone what the file does not name."""
@@ -37,25 +36,9 @@ def _reload_engine(lab: Node, expected: Callable[[list[str]], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def untouched(lab: Node) -> Iterator[Node]:
-    """The node without the settings that the lab gives its engine and its containerd for plain HTTP."""
-    hosts = str(_CERTIFICATES / ADDRESS / "hosts.toml")
-    kept = {path: lab.run(["cat", path]).stdout for path in (hosts, _ENGINE)}
-    try:
-        lab.run(["rm", hosts])
-        _write(lab, _ENGINE, _UNTOLD)
-        _reload_engine(lab, lambda insecure: ADDRESS not in insecure)
-        yield lab
-    finally:
-        for path, text in kept.items():
-            _write(lab, path, text)
-        _reload_engine(lab, lambda insecure: ADDRESS in insecure)
-
-
-@pytest.fixture(scope="module")
-def loopback(stack: Stack, untouched: Node) -> Update:
+def loopback(stack: Stack) -> Update:
     """The stack up with `localhost` for the nodes and `127.0.0.1` for the engine, which nobody was told of."""
-    assert untouched
+    stack.set("tls", "off")
     stack.set("host", "localhost")
     stack.set("pushHost", "127.0.0.1")
     stack.preview()
@@ -89,6 +72,19 @@ def _pulled(lab: Node, image: str) -> str:
         lab.kubectl("delete", "pod/pulled", "secret/by-hand")
 
 
+@contextmanager
+def _allowed(stack: Stack, **settings: str) -> Iterator[None]:
+    """Change settings, with plain HTTP allowed for every address; the stack's file is put back."""
+    file = stack.folder / "Pulumi.dev.yaml"
+    kept = file.read_text()
+    try:
+        for key, value in {"allowPlainHttp": "true", **settings}.items():
+            stack.set(key, value)
+        yield
+    finally:
+        file.write_text(kept)
+
+
 def _digest(stack: Stack) -> str:
     return str(stack.outputs()["image"].partition("@")[2])
 
@@ -96,10 +92,10 @@ def _digest(stack: Stack) -> str:
 def test_c14_loopback_works_without_any_setting(loopback: Update, stack: Stack, lab: Node) -> None:
     """With `localhost` and `127.0.0.1` the engine pushes and the node pulls, and nothing is warned of."""
     outputs = stack.outputs()
-    proof = lab.get("pod", outputs["proofPod"])
+    proof = lab.get("pod", outputs["proofPods"][0])
 
     assert (outputs["address"], outputs["pushAddress"]) == ("localhost:5000", "127.0.0.1:5000")
-    assert "plain HTTP" not in loopback.output
+    assert "tls is off" not in loopback.output
     assert proof["spec"]["containers"][0]["image"].startswith("localhost:5000/alpine_test@sha256:")
     assert proof["status"]["phase"] == "Running"
 
@@ -122,17 +118,27 @@ def test_c14_either_name_of_loopback_pushes_and_pulls(loopback: Update, stack: S
     assert _pulled(lab, f"{address}/alpine_test@{_digest(stack)}") == "running"
 
 
+def test_c14_any_other_address_is_refused_until_it_is_allowed(loopback: Update, stack: Stack) -> None:
+    """In preview, with the consequence and both ways out."""
+    assert loopback.code == 0
+    with _allowed(stack, allowPlainHttp="false", host="192.168.99.100"):
+        refused = stack.preview(check=False)
+
+    assert refused.code != 0
+    assert f"private-registry:tls must not be off for {ADDRESS}: accounts and images would travel in clear" in (
+        refused.output
+    )
+    assert "`pulumi config set tls generated`, or `pulumi config set allowPlainHttp true`" in refused.output
+
+
 def test_c14_a_node_address_needs_what_the_preview_prints_for_the_nodes(
     loopback: Update, stack: Stack, lab: Node
 ) -> None:
     """Untold, the node's pull fails and says HTTP and HTTPS; with the printed file, and no restart, it passes."""
     assert loopback.code == 0
     image = f"{ADDRESS}/alpine_test@{_digest(stack)}"
-    stack.set("host", "192.168.99.100")
-    try:
+    with _allowed(stack, host="192.168.99.100", nodeTrust="off"):
         warning = stack.preview().output
-    finally:
-        stack.set("host", "localhost")
     untold = _pulled(lab, image)
     path, text = _printed_file(warning)
     _write(lab, path, text)
@@ -144,7 +150,6 @@ def test_c14_a_node_address_needs_what_the_preview_prints_for_the_nodes(
     assert "server gave HTTP response to HTTPS client" in untold
     assert path == f"/etc/containerd/certs.d/{ADDRESS}/hosts.toml"
     assert told == "running"
-    assert f"minikube start --insecure-registry={ADDRESS}" in warning
 
 
 def _printed_file(warning: str) -> tuple[str, str]:
@@ -161,11 +166,8 @@ def test_c14_a_node_address_needs_what_the_preview_prints_for_the_engine(
 ) -> None:
     """Untold, the engine's login fails and says HTTPS; with the printed line in its file it logs in."""
     assert loopback.code == 0
-    stack.set("pushHost", "192.168.99.100")
-    try:
+    with _allowed(stack, pushHost="192.168.99.100"):
         warning = stack.preview().output
-    finally:
-        stack.set("pushHost", "127.0.0.1")
     login = ["docker", "login", ADDRESS, "--username", USER, "--password-stdin"]
     untold = lab.run(login, stdin=PASSWORD, check=False)
     printed = next(line.strip() for line in warning.splitlines() if '"insecure-registries"' in line)
@@ -177,8 +179,9 @@ def test_c14_a_node_address_needs_what_the_preview_prints_for_the_engine(
         lab.run(["docker", "logout", ADDRESS])
         _write(lab, _ENGINE, _UNTOLD)
         _reload_engine(lab, lambda insecure: ADDRESS not in insecure)
+        lab.run(["rm", _ENGINE])
 
-    assert "private-registry:pushHost" in warning
+    assert f"tls is off: the Docker Engine refuses to push to {ADDRESS}" in warning
     assert untold.returncode != 0
     assert "HTTP response to HTTPS client" in untold.stderr
     assert "Login Succeeded" in told.stdout

@@ -75,7 +75,7 @@ def image(deployed: Stack, lab: Node) -> str:
 def test_c08_the_servers_entry_equals_the_images_address(deployed: Stack, lab: Node) -> None:
     """Given with scheme and path, the address still becomes the host:port of the image reference."""
     content = _dockerconfig(lab)
-    proof = lab.get("pod", deployed.outputs()["proofPod"])
+    proof = lab.get("pod", deployed.outputs()["proofPods"][0])
 
     assert set(content["auths"]) == {ADDRESS, PUSH_ADDRESS}
     assert proof["spec"]["containers"][0]["image"].split("/")[0] == ADDRESS
@@ -100,7 +100,7 @@ def test_c09_the_pod_with_the_pull_secret_pulls(image: str, lab: Node, run: str)
 
 def test_c09_the_proof_itself_pulls_by_digest_at_each_start(deployed: Stack, lab: Node) -> None:
     """The Pod that the product makes never runs from the node's copy: policy Always, and a pull in its events."""
-    name = deployed.outputs()["proofPod"]
+    name = deployed.outputs()["proofPods"][0]
     container = lab.get("pod", name)["spec"]["containers"][0]
     events = lab.get("events", f"--field-selector=involvedObject.name={name}")["items"]
 
@@ -168,7 +168,7 @@ def test_c12_the_nodes_resolver_knows_nothing_of_the_cluster(deployed: Stack, la
     assert service.stdout == ""
     assert "192.168.99.100" in itself.stdout
     assert deployed.outputs()["address"] == ADDRESS
-    assert lab.get("pod", deployed.outputs()["proofPod"])["status"]["phase"] == "Running"
+    assert lab.get("pod", deployed.outputs()["proofPods"][0])["status"]["phase"] == "Running"
 
 
 def test_c12_a_name_of_cluster_dns_is_refused_in_preview(deployed: Stack) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.x509 import CLOCK
 from tests.program import dev_stack
 
 
@@ -17,4 +18,5 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dev_stack.Dev:
     kubeconfig.write_text(yaml.safe_dump(dev_stack.KUBECONFIG), encoding="utf-8")
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.delenv("PULUMI_CONFIG", raising=False)
+    monkeypatch.delenv(CLOCK, raising=False)
     return dev_stack.run

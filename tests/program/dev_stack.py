@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import runpy
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +41,13 @@ def run(*, preview: bool = False, **changes: str) -> Recorder:
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     recorder = Recorder(preview=preview)
-    recorder.run(program)
+    interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        recorder.run(program)
+    finally:
+        # The program changes both for its own short life, which the tests outlive.
+        gc.enable()
+        signal.signal(signal.SIGINT, interrupt)
     return recorder
 
 

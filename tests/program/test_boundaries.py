@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPONENTS = sorted((ROOT / "components").glob("*.py"))
-PURE = ("accounts", "cluster", "distribution", "labels", "references")
+PURE = ("accounts", "cluster", "commands", "distribution", "labels", "references", "runtimes", "x509")
 
 
 def imports(source: str) -> Iterator[str]:

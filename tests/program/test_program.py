@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.x509 import CLOCK
 from tests.components.recorder import DIGEST, Secret, autonamed
 from tests.program.dev_stack import SERVER, Dev
 
@@ -11,13 +12,20 @@ TREE = """\
 pulumi:pulumi:Stack private-registry-dev
   private-registry:index:PrivateRegistry registry
     kubernetes:core/v1:Secret registry-pull-secret-default
+    private-registry:index:Certificates registry
+      pulumi:index:Stash registry-ca-1
+      pulumi:index:Stash registry-certificate
+      pulumi:index:Stash registry-renewals-since
     private-registry:index:ImageProof registry-proof
       docker:index/image:Image registry-proof-image
       kubernetes:core/v1:Pod registry-proof-pod
+    private-registry:index:NodeTrust registry-trust
+      kubernetes:apps/v1:DaemonSet registry-trust-daemon
     private-registry:index:RegistryServer registry
       kubernetes:apps/v1:Deployment registry
       kubernetes:core/v1:Secret registry-config
       kubernetes:core/v1:Secret registry-htpasswd
+      kubernetes:core/v1:Secret registry-tls
       kubernetes:core/v1:Service registry-service
       pulumi:index:Stash registry-seed
   pulumi:providers:docker engine
@@ -31,9 +39,12 @@ def test_tree_of_the_dev_stack(dev: Dev, *, preview: bool) -> None:
     assert dev(preview=preview).tree() == TREE
 
 
-def test_exports_of_the_dev_stack(dev: Dev) -> None:
-    """What people and other stacks read, all in clear."""
-    assert dev().one("pulumi:pulumi:Stack").outputs == {
+def test_exports_of_the_dev_stack(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What people and other stacks read, all in clear; the day is that of the last renewal, and 365 more."""
+    monkeypatch.setenv(CLOCK, "2026-01-31")
+    recorder = dev()
+
+    assert recorder.one("pulumi:pulumi:Stack").outputs == {
         "address": "192.168.99.100:5000",
         "pushAddress": "localhost:5000",
         "pullSecret": "regcred",
@@ -41,18 +52,38 @@ def test_exports_of_the_dev_stack(dev: Dev) -> None:
             "login": "docker login localhost:5000 --username test",
             "push": "docker push localhost:5000/alpine_test:test_1.0",
             "pull": "docker pull localhost:5000/alpine_test:test_1.0",
-            "catalog": "curl --user test http://localhost:5000/v2/_catalog",
+            "catalog": "curl --cacert <(pulumi stack output ca) --user test https://localhost:5000/v2/_catalog",
+            "trust": (
+                "mkdir -p /etc/docker/certs.d/192.168.99.100:5000 && "
+                "pulumi stack output ca > /etc/docker/certs.d/192.168.99.100:5000/ca.crt"
+            ),
         },
+        "ca": recorder.one("pulumi:index:Stash", "registry-ca-1").inputs["input"].value["certificate"],
+        "certificateEnds": "2027-01-30",
         "image": f"192.168.99.100:5000/alpine_test@{DIGEST}",
-        "proofPod": autonamed("registry-proof-pod"),
+        "proofPods": [autonamed("registry-proof-pod")],
     }
 
 
 def test_without_a_proof_its_exports_are_missing(dev: Dev) -> None:
     """Rather than there and wrong."""
-    outputs = dev(removeData="true").one("pulumi:pulumi:Stack").outputs
+    with_proof, without = (
+        dev(removeData=removed).one("pulumi:pulumi:Stack").outputs.keys() for removed in ("false", "true")
+    )
 
-    assert outputs.keys() == {"address", "pushAddress", "pullSecret", "commands"}
+    assert with_proof - without == {"image", "proofPods"}
+    assert without == {"address", "pushAddress", "pullSecret", "commands", "ca", "certificateEnds"}
+
+
+def test_without_tls_its_exports_are_missing(dev: Dev) -> None:
+    """Likewise: an empty CA would look like one that is not needed."""
+    encrypted, plain = (
+        dev(tls=tls, allowPlainHttp="true").one("pulumi:pulumi:Stack").outputs for tls in ("generated", "off")
+    )
+
+    assert encrypted.keys() - plain.keys() == {"ca", "certificateEnds"}
+    assert encrypted["commands"].keys() - plain["commands"].keys() == {"trust"}
+    assert plain.keys() <= encrypted.keys()
 
 
 def test_every_resource_names_its_provider(dev: Dev) -> None:
@@ -68,7 +99,7 @@ def test_every_resource_names_its_provider(dev: Dev) -> None:
         if item.type.partition(":")[0] in providers
     }
 
-    assert len(used) == 7
+    assert len(used) == 9
     assert {urn: (package, providers[package]) for urn, (package, _) in used.items()} == used
 
 
@@ -96,9 +127,17 @@ def test_engine_is_the_one_of_the_setting(dev: Dev, setting: str, host: str | No
     assert dev(dockerHost=setting).one("pulumi:providers:docker").inputs.get("host") == host
 
 
-def test_deployment_that_cannot_become_ready_is_explained(dev: Dev) -> None:
+@pytest.mark.parametrize("type_", ["apps/v1:Deployment", "apps/v1:DaemonSet", "core/v1:Pod"])
+def test_what_cannot_become_ready_is_explained(dev: Dev, type_: str) -> None:
     """The provider's own message would be a bare time-out."""
-    assert list(dev().one("kubernetes:apps/v1:Deployment").request.hooks.on_error) == ["explain-failures"]
+    assert list(dev().one(f"kubernetes:{type_}").request.hooks.on_error) == ["explain-failures"]
+
+
+def test_time_can_be_set_from_outside(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a renewal can be tried, years before it is due."""
+    monkeypatch.setenv(CLOCK, "2040-06-01T00:30+00:00")
+
+    assert dev().one("pulumi:pulumi:Stack").outputs["certificateEnds"] == "2041-05-31"
 
 
 def test_wrong_setting_declares_nothing(dev: Dev) -> None:

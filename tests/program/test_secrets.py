@@ -9,7 +9,7 @@ import logging
 import pytest
 from pulumi.runtime.proto import resource_pb2
 
-from tests.components.recorder import Recorder, with_secrets, without_secrets
+from tests.components.recorder import Recorder, Secret, with_secrets, without_secrets
 from tests.program.dev_stack import CANARY, TOKEN, Dev
 
 
@@ -36,12 +36,20 @@ def secrets(recorder: Recorder) -> dict[str, str]:
     kept = {
         item.name: item.inputs["stringData"].value for item in recorder.all("kubernetes:core/v1:Secret").values()
     }
+    stashed = {
+        item.name: item.inputs["input"].value
+        for item in recorder.all("pulumi:index:Stash").values()
+        if isinstance(item.inputs["input"], Secret)
+    }
     return {
         "password": CANARY,
         "login": base64.b64encode(f"test:{CANARY}".encode()).decode(),
         "hash": kept["registry-htpasswd"]["htpasswd"].strip().partition(":")[2],
         "upload key": json.loads(kept["registry-config"]["config.yml"])["http"]["secret"],
-        "seed": recorder.one("pulumi:index:Stash").inputs["input"].value,
+        "seed": stashed["registry-seed"],
+        # The lines of PEM are kept as they are, whatever escapes the line ends.
+        "CA's key": stashed["registry-ca-1"]["key"].splitlines()[1],
+        "certificate's key": kept["registry-tls"]["tls.key"].splitlines()[1],
         "token": TOKEN,
     }
 

@@ -1,6 +1,7 @@
 """The registry's configuration file."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from components import distribution
 
 
-def rendered(*, delete_enabled: bool = False) -> dict[str, Any]:
+def rendered(*, delete_enabled: bool = False, **paths: str) -> dict[str, Any]:
     """Render and read back as the registry does, as YAML."""
     text = distribution.render(
         http_secret="0e1",
@@ -17,6 +18,7 @@ def rendered(*, delete_enabled: bool = False) -> dict[str, Any]:
         root="/var/lib/registry",
         htpasswd_path="/auth/htpasswd",
         port=5000,
+        **paths,
     )
     document = yaml.safe_load(text)
 
@@ -65,3 +67,36 @@ def test_images_go_to_the_mounted_folder_and_its_health_is_watched() -> None:
     assert set(document["storage"]) == {"filesystem", "delete"}
     assert document["storage"]["filesystem"] == {"rootdirectory": "/var/lib/registry"}
     assert document["health"]["storagedriver"] == {"enabled": True, "interval": "10s", "threshold": 3}
+
+
+def test_without_a_certificate_there_is_no_tls() -> None:
+    """Not even an empty section, of which the registry would make up the rest."""
+    assert "tls" not in rendered()["http"]
+
+
+def test_certificate_and_key_are_served_from_their_files() -> None:
+    """And all else stays as it is."""
+    plain, encrypted = rendered(), rendered(certificate_path="/tls/tls.crt", key_path="/tls/tls.key")
+    tls = encrypted["http"].pop("tls")
+
+    assert (tls["certificate"], tls["key"]) == ("/tls/tls.crt", "/tls/tls.key")
+    assert tls.keys() == {"certificate", "key", "minimumtls", "ciphersuites"}
+    assert encrypted == plain
+
+
+def test_oldest_version_of_tls_is_1_2() -> None:
+    """Whatever the default of an image is."""
+    assert (
+        rendered(certificate_path="/tls/tls.crt", key_path="/tls/tls.key")["http"]["tls"]["minimumtls"] == "tls1.2"
+    )
+
+
+def test_cipher_suites_are_authenticated_and_keep_the_past_secret() -> None:
+    """AEAD, with a key of its own for each connection; and for both kinds of certificates."""
+    suites = rendered(certificate_path="/tls/tls.crt", key_path="/tls/tls.key")["http"]["tls"]["ciphersuites"]
+
+    assert [
+        name for name in suites if not re.fullmatch(r"TLS_ECDHE_(ECDSA|RSA)_WITH_(AES_\d+_GCM|CHACHA20)_\w+", name)
+    ] == []
+    assert {name.split("_")[2] for name in suites} == {"ECDSA", "RSA"}
+    assert len(set(suites)) == len(suites)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -10,7 +11,10 @@ import pytest
 from pulumi.runtime.config import CONFIG
 
 from components.references import Address, ImageName
+from components.runtimes import CertsFolders
 from components.settings import Settings, SettingsError, key_of
+from components.x509 import Pair
+from tests.authority import Authority
 
 PASSWORD = "canary-canary"
 NEEDED = {"host": "10.0.0.5", "node": "minikube", "password": PASSWORD}
@@ -65,6 +69,7 @@ def test_every_kind_of_value_is_read(load: Load) -> None:
             "port": "5443",
             "deleteEnabled": "true",
             "pullNamespaces": '["a", "b"]',
+            "proofNodes": '["node-1"]',
             "users": json.dumps({"alice": PASSWORD}),
             "pushHost": "127.0.0.1",
         }
@@ -73,6 +78,7 @@ def test_every_kind_of_value_is_read(load: Load) -> None:
     assert settings.port == 5443
     assert settings.delete_enabled is True
     assert settings.pull_namespaces == ("a", "b")
+    assert settings.proof_nodes == ("node-1",)
     assert settings.accounts == {"registry": PASSWORD, "alice": PASSWORD}
     assert settings.push_host == "127.0.0.1"
 
@@ -165,12 +171,20 @@ def test_keys_of_other_namespaces_are_left_alone(load: Load) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("password", PASSWORD), ("users", '{"al": "canary-canary"}'), ("kubeconfig", '{"a": "canary"}')],
+    [
+        ("password", PASSWORD),
+        ("users", '{"al": "canary-canary"}'),
+        ("kubeconfig", '{"a": "canary"}'),
+        ("tlsKey", "-----BEGIN PRIVATE KEY-----\ncanary"),
+    ],
 )
 def test_c47_secrets_in_clear_text_are_refused(load: Load, key: str, value: str) -> None:
     """They would stand in the stack's file, in state and in previews."""
     with pytest.raises(SettingsError) as refused:
-        load({key: value}, secret=tuple({"password", "users", "kubeconfig"} - {key}))
+        load(
+            {"tls": "off", "host": "localhost", key: value},
+            secret=tuple({"password", "users", "kubeconfig"} - {key}),
+        )
 
     [problem] = refused.value.problems
     assert problem.startswith(
@@ -231,6 +245,48 @@ def test_the_engine_shows_the_message_without_a_traceback() -> None:
             "namespace must be a namespace name (up to 63 lower-case letters, digits, inner hyphens)",
         ),
         ({"image": "registry:2"}, 'image must be registry 3.1.1 or newer, got "registry:2"'),
+        (
+            {"tls": "on"},
+            'tls must be generated, provided or off, got "on"; fix: `pulumi config set tls generated`',
+        ),
+        (
+            {"certificate_days": 29},
+            "certificateDays must be from 30 to 825 days, got 29; fix: `pulumi config set c",
+        ),
+        ({"ca_generation": 0}, "caGeneration must be 1 or more, got 0; fix: `pulumi config set caGeneration 1`"),
+        (
+            {"tls": "provided", "tls_secret": "A"},
+            "tlsSecret must be a Kubernetes name",
+        ),
+        (
+            {"node_trust": "k3d"},
+            (
+                'nodeTrust must be kubeadm, kind, minikube, k3s, rke2 or off, got "k3d"; '
+                "fix: `pulumi config set nodeTrust kubeadm`"
+            ),
+        ),
+        (
+            {"containerd_certs": "certs.d"},
+            (
+                'containerdCerts must be an absolute path on the node, got "certs.d"; '
+                "fix: `pulumi config set containerdCerts <folder>`, or `pulumi config rm containerdCerts`"
+            ),
+        ),
+        (
+            {"docker_certs": "/"},
+            (
+                "dockerCerts must be a folder of its own, got the whole disk of the node; "
+                "fix: `pulumi config set dockerCerts <folder>`, or `pulumi config rm dockerCerts`"
+            ),
+        ),
+        (
+            {"node_trust": "off", "containerd_certs": "/etc/certs.d"},
+            "containerdCerts must not be set while nodeTrust is off; fix: `pulumi config set ",
+        ),
+        (
+            {"node_trust": "off", "docker_certs": "/etc/certs.d"},
+            "dockerCerts must not be set while nodeTrust is off; fix: `pulumi config set ",
+        ),
         ({"node": ""}, "node must be set: images lie on one node's disk"),
         (
             {"host_path": "data"},
@@ -271,6 +327,20 @@ def test_the_engine_shows_the_message_without_a_traceback() -> None:
             {"pull_namespaces": ("a", "b", "a")},
             'pullNamespaces[2] must name each namespace once, got "a" again',
         ),
+        (
+            {"proof_nodes": ("node-1", "Node_2")},
+            (
+                "proofNodes[1] must be a Kubernetes name (lower-case letters, digits, inner hyphens and dots), "
+                "got \"Node_2\"; fix: `pulumi config set --path 'proofNodes[1]' <name>`"
+            ),
+        ),
+        (
+            {"proof_nodes": ("a", "b", "a")},
+            (
+                'proofNodes[2] must name each node once, got "a" again; '
+                "fix: `pulumi config set --path 'proofNodes[2]' <name>`"
+            ),
+        ),
         ({"test_image": "MyApp"}, "testImage must have a repository in lower case"),
         ({"test_image": "docker.io/a/b:1"}, "testImage must be repository:tag without a host"),
         (
@@ -309,24 +379,29 @@ def test_values_are_kept_in_one_spelling() -> None:
         host="https://Registry.Test:5000/v2/",
         push_host="[::1]",
         host_path="/data/registry/",
+        containerd_certs="/etc//certs.d/",
+        docker_certs="/etc/docker/./certs.d",
         test_image="registry.test:5000/team/app",
     )
 
     assert settings.address == Address("registry.test", 5000)
     assert settings.push_address == Address("::1", 5000)
     assert settings.host_path == "/data/registry"
+    assert settings.certs_folders == CertsFolders("/etc/certs.d", "/etc/docker/certs.d")
     assert settings.proof_image == ImageName("team/app", "latest")
 
 
 def test_later_changes_to_the_callers_objects_have_no_effect() -> None:
     """What was checked is what is used."""
-    users, namespaces = {"al": PASSWORD}, ["a"]
-    settings = made(users=users, pull_namespaces=namespaces)
+    users, namespaces, nodes = {"al": PASSWORD}, ["a"], ["b"]
+    settings = made(users=users, pull_namespaces=namespaces, proof_nodes=nodes)
     users["b"] = ""
     namespaces.append("B")
+    nodes.append("B")
 
     assert settings.users == {"al": PASSWORD}
     assert settings.pull_namespaces == ("a",)
+    assert settings.proof_nodes == ("b",)
 
 
 def test_secrets_stay_out_of_the_repr() -> None:
@@ -337,27 +412,242 @@ def test_secrets_stay_out_of_the_repr() -> None:
     assert "host='10.0.0.5'" in shown
 
 
-def test_c14_plain_http_at_other_machines_comes_with_the_settings_it_needs() -> None:
-    """The exact lines for containerd, Docker and minikube, with the address filled in."""
-    [pull] = made(host="10.0.0.5").warnings
+DOCKER = """\
+private-registry:tls is off: accounts and images travel in clear between the nodes and 10.0.0.5:5000.
+With Docker as the nodes' runtime, add to /etc/docker/daemon.json on each and restart Docker:
+  {"insecure-registries": ["10.0.0.5:5000"]}"""
+CONTAINERD = """
+With containerd, write /etc/containerd/certs.d/10.0.0.5:5000/hosts.toml on each, or set nodeTrust:
+  server = "http://10.0.0.5:5000"
+  [host."http://10.0.0.5:5000"]
+    capabilities = ["pull", "resolve"]"""
 
-    assert 'server = "http://10.0.0.5:5000"\n  [host."http://10.0.0.5:5000"]\n    capabilities = ["pull", ' in pull
-    assert "/etc/containerd/certs.d/10.0.0.5:5000/hosts.toml" in pull
-    assert '{"insecure-registries": ["10.0.0.5:5000"]}' in pull
-    assert "--insecure-registry=10.0.0.5:5000" in pull
+
+@pytest.mark.parametrize(("node_trust", "text"), [("kubeadm", DOCKER), ("off", DOCKER + CONTAINERD)])
+def test_c14_plain_http_at_other_machines_comes_with_the_settings_it_needs(node_trust: str, text: str) -> None:
+    """The exact lines with the address filled in: for Docker, and for containerd if nobody else tells it."""
+    assert made(tls="off", allow_plain_http=True, host="10.0.0.5", node_trust=node_trust).warnings == (text,)
 
 
 def test_c14_pushing_to_another_machine_needs_the_engines_consent() -> None:
     """Only the engine's own loopback is exempt."""
-    [push] = made(host="127.0.0.1", push_host="10.0.0.6").warnings
+    [push] = made(tls="off", allow_plain_http=True, host="127.0.0.1", push_host="10.0.0.6").warnings
 
-    assert push.startswith("private-registry:pushHost")
+    assert push.startswith("private-registry:tls is off: the Docker Engine refuses to push to 10.0.0.6:5000 by ")
     assert '{"insecure-registries": ["10.0.0.6:5000"]}' in push
+
+
+def test_c14_each_address_has_its_own_warning() -> None:
+    """Nodes first, then the engine: they are told in different places."""
+    pull, push = made(tls="off", allow_plain_http=True, push_host="10.0.0.6").warnings
+
+    assert ("10.0.0.5:5000" in pull, "10.0.0.6:5000" in pull) == (True, False)
+    assert ("10.0.0.5:5000" in push, "10.0.0.6:5000" in push) == (False, True)
 
 
 def test_c14_loopback_needs_no_warning() -> None:
     """Engines and nodes accept plain HTTP there."""
-    assert made(host="localhost", push_host="127.0.0.1").warnings == ()
+    assert made(tls="off", host="localhost", push_host="127.0.0.1").warnings == ()
+
+
+def test_c14_plain_http_at_other_machines_is_refused_until_it_is_allowed() -> None:
+    """Each address is named, once."""
+    [problem] = problems(tls="off", host="10.0.0.5", push_host="registry.test")
+    [same] = problems(tls="off", host="10.0.0.5", push_host="10.0.0.5")
+
+    assert problem == (
+        "private-registry:tls must not be off for 10.0.0.5:5000 and registry.test:5000: accounts and images would "
+        "travel in clear, and nodes and engines refuse plain HTTP until each is told otherwise; fix: "
+        "`pulumi config set tls generated`, or `pulumi config set allowPlainHttp true`"
+    )
+    assert "must not be off for 10.0.0.5:5000: " in same
+
+
+def test_c14_encrypted_needs_no_warning() -> None:
+    """Whatever the addresses; it is the default."""
+    assert made(host="10.0.0.5", push_host="10.0.0.6").warnings == ()
+
+
+def provided(pair: Pair, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - wrong types are among the cases
+    """Give the settings of a certificate that was made elsewhere."""
+    return {"tls": "provided", "tls_certificate": pair.certificate, "tls_key": pair.key, **values}
+
+
+def test_certificate_made_elsewhere_is_taken_as_content_or_by_path(tmp_path: Path) -> None:
+    """Both count as the same, so that changing over changes nothing."""
+    authority = Authority()
+    pair = authority.issue("10.0.0.5")
+    files = {"tls_certificate": pair.certificate, "tls_key": pair.key, "tls_ca": authority.pem}
+    for name, text in files.items():
+        (tmp_path / name).write_text(f"a comment\n{text}")
+    by_path = made(tls="provided", **{name: str(tmp_path / name) for name in files})
+
+    assert by_path == made(**provided(pair, tls_ca=files["tls_ca"]))
+    assert (by_path.tls_certificate, by_path.tls_key, by_path.tls_ca) == tuple(files.values())
+
+
+def test_certificate_has_to_carry_the_address_to_push_to_too() -> None:
+    """Except loopback, where an engine verifies nothing and no public CA signs."""
+    pair = Authority().issue("registry.test")
+
+    assert made(**provided(pair, host="Registry.test", push_host="127.0.0.1")).names_needed == ("registry.test",)
+    [problem] = problems(**provided(pair, host="registry.test", push_host="push.test"))
+    assert problem == (
+        "private-registry:tlsCertificate must carry the DNS name push.test as a subject alternative name, "
+        "got registry.test; fix: `pulumi config set tlsCertificate <file>`"
+    )
+
+
+def test_certificate_for_loopback_has_to_carry_it_where_nodes_pull() -> None:
+    """They do verify it."""
+    [problem] = problems(**provided(Authority().issue("registry.test"), host="localhost"))
+
+    assert "must carry the DNS name localhost " in problem
+
+
+def test_all_that_is_wrong_with_a_certificate_is_told_at_once() -> None:
+    """Names, key and CA, each under its own setting and with its fix; never the key."""
+    pair, other = Authority().issue("other.test"), Authority().issue("x.test")
+    lines = problems(**provided(Pair(pair.certificate, other.key), tls_ca="nowhere"))
+
+    assert [line.partition(" must ")[0] for line in lines] == [
+        "private-registry:tlsCertificate",
+        "private-registry:tlsKey",
+        "private-registry:tlsCa",
+    ]
+    assert 'must belong to the certificate of "CN=server", got the key of another; fix: `pulumi ' in lines[1]
+    assert lines[2].endswith("fix: `pulumi config set tlsCa <file>`, or `pulumi config rm tlsCa` for a public CA")
+    assert other.key.splitlines()[1] not in "".join(lines)
+
+
+def test_key_that_cannot_be_read_is_not_shown() -> None:
+    """It may have lost its first line."""
+    pair = Authority().issue("10.0.0.5")
+    body = "".join(pair.key.splitlines()[1:-1])
+    [problem] = problems(**provided(Pair(pair.certificate, body)))
+
+    assert problem.startswith("private-registry:tlsKey must be PEM, or the path of a PEM file; as a path: ")
+    assert body[:20] not in problem
+
+
+@pytest.mark.parametrize("missing", ["tls_certificate", "tls_key"])
+def test_certificate_and_key_are_needed_both(missing: str) -> None:
+    """Or a Secret in place of both."""
+    [problem] = problems(**provided(Authority().issue("10.0.0.5"), **{missing: ""}))
+
+    assert problem.startswith(
+        f"private-registry:{key_of(missing)} must be set while tls is provided, unless tlsSecret is; fix: `pulumi "
+    )
+
+
+def test_a_secret_takes_the_place_of_both() -> None:
+    """It is read in the cluster, so that nothing more can be said of it here."""
+    assert made(tls="provided", tls_secret="web-tls").tls_secret == "web-tls"
+    [problem] = problems(**provided(Authority().issue("10.0.0.5"), tls_secret="web-tls"))
+    assert problem == (
+        "private-registry:tlsSecret must not be set beside tlsCertificate and tlsKey; "
+        "fix: `pulumi config rm tlsSecret`, or both others"
+    )
+
+
+@pytest.mark.parametrize("name", ["tls_certificate", "tls_key", "tls_secret", "tls_ca"])
+def test_certificate_that_would_not_be_used_is_refused(name: str) -> None:
+    """`tls` was forgotten, and the default would take its place in silence."""
+    [problem] = problems(**{name: "canary"})
+
+    assert problem == (
+        f"private-registry:{key_of(name)} must not be set while tls is generated, which makes all of its own; "
+        f"fix: `pulumi config set tls provided`, or `pulumi config rm {key_of(name)}`"
+    )
+
+
+def test_key_as_a_path_needs_no_encryption(load: Load, tmp_path: Path) -> None:
+    """The file is not in the stack's file."""
+    pair = Authority().issue("10.0.0.5")
+    (tmp_path / "tls.key").write_text(pair.key)
+    values = {"tls": "provided", "tlsCertificate": pair.certificate, "tlsKey": str(tmp_path / "tls.key")}
+
+    assert load(values).tls_key == pair.key
+
+
+def test_key_stays_out_of_the_repr() -> None:
+    """As all secrets."""
+    settings = made(**provided(Authority().issue("10.0.0.5")))
+
+    assert settings.tls_key.splitlines()[1] not in repr(settings)
+
+
+def told(**values: Any) -> list[str]:  # noqa: ANN401 - any setting
+    """Give the addresses of which nodes are told something."""
+    return [str(address) for address in made(**values).node_trust_addresses]
+
+
+@pytest.mark.parametrize(("tls", "own"), [("generated", True), ("off", False)])
+def test_clients_are_given_the_ca_that_is_made_here(tls: str, *, own: bool) -> None:
+    """Nobody knows it before."""
+    assert made(tls=tls, host="localhost").has_own_ca is own
+
+
+@pytest.mark.parametrize("with_ca", [True, False])
+def test_clients_are_given_the_ca_of_a_certificate_made_elsewhere_if_it_is_set(*, with_ca: bool) -> None:
+    """Without one, it is a public CA, or one that nodes and engines have already."""
+    authority = Authority()
+    pair = authority.issue("10.0.0.5")
+    settings = made(**provided(pair, tls_ca=authority.pem if with_ca else ""))
+
+    assert settings.has_own_ca is with_ca
+    assert bool(settings.node_trust_addresses) is with_ca
+
+
+def test_nodes_are_told_of_both_addresses_of_an_own_ca() -> None:
+    """The one to push to as well: images may be named by it. Loopback too, where containerd verifies."""
+    assert told() == ["10.0.0.5:5000", "localhost:5000"]
+    assert told(host="fd00::5", push_host="push.test", port=5443) == ["[fd00::5]:5443", "push.test:5443"]
+
+
+def test_nodes_are_told_once_of_one_address() -> None:
+    """Two folders of one name would be one."""
+    assert told(push_host="10.0.0.5") == ["10.0.0.5:5000"]
+
+
+@pytest.mark.parametrize(
+    ("values", "addresses"),
+    [
+        ({}, ["10.0.0.5:5000"]),
+        ({"push_host": "push.test"}, ["10.0.0.5:5000", "push.test:5000"]),
+        ({"host": "127.0.0.1"}, []),
+    ],
+    ids=["nodes", "both", "loopback"],
+)
+def test_nodes_are_told_of_plain_http_except_at_loopback(values: dict[str, Any], addresses: list[str]) -> None:
+    """There, runtimes try it by themselves."""
+    assert told(tls="off", allow_plain_http=True, **values) == addresses
+
+
+@pytest.mark.parametrize("tls", ["generated", "off"])
+def test_nodes_are_left_alone_if_they_are_to_be(tls: str) -> None:
+    """Whatever there is to tell."""
+    assert told(tls=tls, allow_plain_http=True, node_trust="off") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "folders"),
+    [
+        ({}, CertsFolders("/etc/containerd/certs.d")),
+        ({"node_trust": "minikube"}, CertsFolders("/etc/containerd/certs.d", "/etc/docker/certs.d")),
+        ({"containerd_certs": "/srv/certs"}, CertsFolders("/srv/certs")),
+        ({"docker_certs": "/srv/certs"}, CertsFolders("/etc/containerd/certs.d", "/srv/certs")),
+        (
+            {"node_trust": "minikube", "containerd_certs": "/srv/a", "docker_certs": "/srv/b"},
+            CertsFolders("/srv/a", "/srv/b"),
+        ),
+        ({"node_trust": "off"}, CertsFolders("")),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_folders_are_those_of_the_nodes_unless_they_are_set(values: dict[str, str], folders: CertsFolders) -> None:
+    """Each by itself: a moved containerd does not move Docker."""
+    assert made(**values).certs_folders == folders
 
 
 @pytest.mark.parametrize(

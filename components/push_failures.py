@@ -1,0 +1,43 @@
+"""What to do when the Docker Engine cannot push: it runs elsewhere, or does not trust the registry's certificate.
+
+Owns the advice that goes with the engine's own error, which does not say who has to reach whom.
+"""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.references import Address
+
+
+def explain_push(address: Address, authorities: pulumi.Input[str]) -> pulumi.ErrorHook:
+    """Make the hook for an image that was not pushed; it never asks for another try.
+
+    `authorities` is PEM, empty if there is nothing to trust: the advice holds it, since a stack whose first `up`
+    fails has no outputs.
+    """
+
+    async def explain(args: pulumi.ErrorHookArgs) -> bool:
+        # The engine names the address only where the push is what failed, and not the build.
+        if any(f"//{address}/" in error for error in args.errors):
+            pem = await pulumi.Output.from_input(authorities).future()
+            pulumi.log.error(f"{args.name}: {advice(address, pem or '')}")
+        return False
+
+    return pulumi.ErrorHook("explain-push", explain)
+
+
+def advice(address: Address, authorities: str) -> str:
+    """Say what has to be so, and how to make it so."""
+    reach = f"the Docker Engine, not the machine that runs pulumi, has to reach {address}"
+    lines = [f"{reach}; fix: mend that, or `pulumi config set pushHost <address>`"]
+    # An engine verifies no certificate of a loopback address.
+    if authorities and not address.is_loopback:
+        folder = f"/etc/docker/certs.d/{address}"
+        lines += [
+            "If it names an unknown authority, type once, as root on the engine's machine:",
+            f"mkdir -p {folder} && cat > {folder}/ca.crt <<'END'",
+            f"{authorities.strip()}",
+            "END",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,38 @@
+"""In which folders the container runtimes of nodes look for what they have to know of a registry.
+
+Owns the folders of known kinds of nodes. Containerd reads them at each pull where its `config_path` names its
+own; Docker always does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class CertsFolders:
+    """Folders with a subfolder per registry, as absolute paths on a node; empty where a runtime is not used."""
+
+    containerd: str
+    docker: str = ""
+
+
+OFF: Final = "off"
+"""Nodes are left alone."""
+
+NODES: Final = {
+    "kubeadm": CertsFolders("/etc/containerd/certs.d"),
+    "kind": CertsFolders("/etc/containerd/certs.d"),
+    "minikube": CertsFolders("/etc/containerd/certs.d", "/etc/docker/certs.d"),
+    "k3s": CertsFolders("/var/lib/rancher/k3s/agent/etc/containerd/certs.d"),
+    "rke2": CertsFolders("/var/lib/rancher/rke2/agent/etc/containerd/certs.d"),
+    OFF: CertsFolders(""),
+}
+"""By kind of nodes, as the setting nodeTrust names it."""
+
+
+def check_nodes(kind: str) -> None:
+    """Refuse a kind of nodes that is not known. Raises ValueError."""
+    if kind not in NODES:
+        raise ValueError(f'must be {", ".join(list(NODES)[:-1])} or {OFF}, got "{kind}"')

@@ -1,0 +1,509 @@
+"""The DaemonSet that makes nodes trust the registry, and its script, run for real against folders of a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.authority import Authority
+from tests.components.declaration import CA, DAEMON_SET, NODE_TRUST, POD, declared
+from tests.components.recorder import Recorder, with_secrets, without_secrets
+
+CONTAINERD: Final = "/etc/containerd/certs.d"
+DOCKER: Final = "/etc/docker/certs.d"
+CERTIFICATE: Final = "private-registry.crt"
+RECORD: Final = ".private-registry"
+SHELLS: Final = [name for name in ("sh", "busybox") if shutil.which(name)]
+"""The registry's images have busybox as their shell; another one shows what only one of them takes."""
+
+
+def pod(recorder: Recorder) -> dict[str, Any]:
+    """Take the spec of the DaemonSet's Pods."""
+    found: dict[str, Any] = recorder.one(DAEMON_SET).inputs["spec"]["template"]["spec"]
+    return found
+
+
+def container(recorder: Recorder) -> dict[str, Any]:
+    """Take their only container."""
+    [found] = pod(recorder)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def env(recorder: Recorder) -> dict[str, str]:
+    """Take the variables that are given as they are."""
+    return {item["name"]: item["value"] for item in container(recorder)["env"] if "value" in item}
+
+
+def provided(*, with_ca: bool) -> dict[str, Any]:
+    """Give the settings of a certificate that was made elsewhere."""
+    authority = Authority()
+    pair = authority.issue("10.0.0.5")
+    return {
+        "tls": "provided",
+        "tls_certificate": pair.certificate,
+        "tls_key": pair.key,
+        "tls_ca": authority.pem if with_ca else "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "folders"),
+    [
+        ({"node_trust": "kubeadm"}, [CONTAINERD]),
+        ({"node_trust": "kind"}, [CONTAINERD]),
+        ({"node_trust": "minikube"}, [CONTAINERD, DOCKER]),
+        ({"node_trust": "k3s"}, ["/var/lib/rancher/k3s/agent/etc/containerd/certs.d"]),
+        ({"node_trust": "rke2"}, ["/var/lib/rancher/rke2/agent/etc/containerd/certs.d"]),
+        ({"containerd_certs": "/srv/a", "docker_certs": "/srv/b"}, ["/srv/a", "/srv/b"]),
+        ({"node_trust": "minikube", "tls": "off", "allow_plain_http": True}, [CONTAINERD]),
+    ],
+    ids=["kubeadm", "kind", "minikube", "k3s", "rke2", "set", "plain HTTP"],
+)
+def test_pods_see_the_folders_of_the_runtimes_and_nothing_else_of_a_node(
+    values: dict[str, Any], folders: list[str]
+) -> None:
+    """Each under `/nodes`, and made where it is missing; Docker has no file for plain HTTP."""
+    recorder = declared(**values)
+    paths = {item["name"]: item["hostPath"] for item in pod(recorder)["volumes"] if "hostPath" in item}
+    others = [item for item in pod(recorder)["volumes"] if "hostPath" not in item]
+    mounts = {item["mountPath"]: item["name"] for item in container(recorder)["volumeMounts"]}
+
+    assert list(paths.values()) == [{"path": path, "type": "DirectoryOrCreate"} for path in folders]
+    assert [set(item) for item in others] == [{"name", "emptyDir"}]
+    assert mounts == {f"/nodes{path['path']}": name for name, path in paths.items()} | {"/ready": others[0]["name"]}
+
+
+def test_each_address_has_a_folder_in_each_of_them() -> None:
+    """As the runtimes look for it: with the port, and an IPv6 address in brackets."""
+    recorder = declared(node_trust="minikube", host="fd00::5", push_host="push.test", port=5443)
+
+    assert env(recorder)["CONTAINERD"] == CONTAINERD
+    assert env(recorder)["FOLDERS"].split() == [
+        f"/nodes{CONTAINERD}/[fd00::5]:5443",
+        f"/nodes{CONTAINERD}/push.test:5443",
+        f"/nodes{DOCKER}/[fd00::5]:5443",
+        f"/nodes{DOCKER}/push.test:5443",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "scheme"),
+    [({}, "https"), (provided(with_ca=True), "https"), ({"tls": "off", "allow_plain_http": True}, "http")],
+    ids=["generated", "provided", "off"],
+)
+def test_scheme_is_the_one_that_the_registry_speaks(values: dict[str, Any], scheme: str) -> None:
+    """Containerd tries no other than it is told."""
+    assert env(declared(**values))["SCHEME"] == scheme
+
+
+def test_ca_reaches_the_pods_in_clear() -> None:
+    """It is public; as a secret it would hide the whole spec from every diff."""
+    recorder = declared()
+
+    assert env(recorder)["CA"] == CA.certificate
+    assert with_secrets(recorder.one(DAEMON_SET).inputs) == without_secrets(recorder.one(DAEMON_SET).inputs)
+
+
+def test_both_cas_are_trusted_while_one_follows_the_other() -> None:
+    """Nodes that get the new one first still pull from a registry that serves with the old one."""
+    recorder = declared(ca_generation=2)
+    newer = recorder.one("pulumi:index:Stash", "registry-ca-2").inputs["input"].value["certificate"]
+
+    assert env(recorder)["CA"] == newer + CA.certificate
+
+
+def test_ca_made_elsewhere_is_the_one_that_is_set() -> None:
+    """And none, if plain HTTP is what nodes are told of."""
+    values = provided(with_ca=True)
+
+    assert env(declared(**values))["CA"] == values["tls_ca"]
+    assert env(declared(tls="off", allow_plain_http=True))["CA"] == ""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        provided(with_ca=False),
+        {"node_trust": "off"},
+        {"node_trust": "off", "tls": "off", "allow_plain_http": True},
+        {"tls": "off", "host": "127.0.0.1"},
+    ],
+    ids=["public CA", "off", "off and plain HTTP", "plain HTTP at loopback"],
+)
+def test_nothing_to_tell_is_nothing_to_run(values: dict[str, Any]) -> None:
+    """No Pod with a node's folders where no node needs it."""
+    recorder = declared(**values)
+
+    assert recorder.all(NODE_TRUST) == {}
+    assert recorder.all(DAEMON_SET) == {}
+
+
+@pytest.mark.parametrize("nodes", [(), ("node-1", "node-2")], ids=["any", "each"])
+def test_proof_pods_pull_once_all_nodes_trust_the_registry(nodes: tuple[str, ...]) -> None:
+    """Before, a node would refuse the certificate, and its kubelet would wait ever longer."""
+    recorder = declared(proof_nodes=nodes)
+    pods = recorder.all(POD).values()
+
+    assert len(pods) == max(1, len(nodes))
+    for proof in pods:
+        assert recorder.one(DAEMON_SET).urn in recorder.awaited(proof)
+
+
+def test_pods_run_on_every_node_whatever_its_taints() -> None:
+    """Control planes pull too, and so do nodes that are short of something."""
+    spec = pod(declared())
+
+    assert spec["tolerations"] == [{"operator": "Exists"}]
+    assert {"nodeSelector", "affinity", "nodeName"}.isdisjoint(spec)
+
+
+def test_a_new_pod_comes_before_the_old_one_goes() -> None:
+    """On all nodes at once: in between, a node would trust nobody, and one after another takes for ever."""
+    strategy = declared().one(DAEMON_SET).inputs["spec"]["updateStrategy"]
+
+    assert strategy == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0},
+    }
+
+
+def test_pods_may_ask_the_cluster_for_nothing() -> None:
+    """Neither with a token nor as anybody."""
+    spec = pod(declared())
+
+    assert spec["automountServiceAccountToken"] is False
+    assert "serviceAccountName" not in spec
+
+
+def test_pods_are_ready_once_all_is_written() -> None:
+    """What waits for them can pull."""
+    probe = container(declared())["startupProbe"]
+
+    assert probe["exec"] == {"command": ["test", "-e", "/ready/yes"]}
+
+
+def test_pods_run_the_registrys_own_image_in_its_namespace() -> None:
+    """No other image has to be there, or be trusted."""
+    recorder = declared(image="registry:3.2.0", namespace="images")
+
+    assert container(recorder)["image"] == "registry:3.2.0"
+    assert recorder.one(DAEMON_SET).inputs["metadata"]["namespace"] == "images"
+
+
+def test_daemon_set_selects_its_own_pods() -> None:
+    """And none of the registry's, which a Service would otherwise lead to."""
+    inputs = declared().one(DAEMON_SET).inputs
+    selector = {"app.kubernetes.io/name": "node-trust", "app.kubernetes.io/instance": "registry-trust"}
+
+    assert inputs["spec"]["selector"] == {"matchLabels": selector}
+    assert selector.items() <= inputs["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_waiting_for_nodes_ends_at_the_set_time() -> None:
+    """A node that cannot be written to never becomes ready."""
+    timeouts = declared(timeout_seconds=77).one(DAEMON_SET).request.customTimeouts
+
+    assert (timeouts.create, timeouts.update) == ("77s", "77s")
+
+
+def test_kubernetes_leaves_the_script_as_it_is() -> None:
+    """It would take the half of each doubled dollar sign, and replace names of variables in brackets."""
+    recorder = declared()
+    [script] = container(recorder)["command"][2:]
+
+    assert "$$" not in script
+    assert not [name for name in env(recorder) if f"$({name})" in script]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@dataclass
+class RunningPod:
+    """The script, as it runs in one Pod."""
+
+    process: subprocess.Popen[bytes]
+    ready: Path
+    log: Path
+
+    def until_ready(self) -> RunningPod:
+        """Wait until it says that all is written."""
+        eventually(lambda: self.ready.exists() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def ends(self) -> int:
+        """Wait for its end, and give the exit code; well before Kubernetes would kill it."""
+        return self.process.wait(timeout=5)
+
+    def terminate(self) -> None:
+        """End it as Kubernetes does, which it has to follow at once and without complaint."""
+        self.process.terminate()
+        assert self.ends() == 0
+        assert self.log.read_text() == ""
+
+    def kill(self) -> None:
+        """End it as a lost node does."""
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Disk:
+    """One node's disk, on which a DaemonSet's Pods run one after another or side by side."""
+
+    root: Path
+    shell: list[str]
+    path: str
+    """Where the shell finds programs."""
+    pods: list[RunningPod] = field(default_factory=list)
+
+    def run(self, uid: str = "uid-1", *, pause: str = "10", **values: Any) -> RunningPod:  # noqa: ANN401
+        """Start a Pod of the DaemonSet that these settings declare; `pause` is the time between two looks."""
+        recorder = declared(**values)
+        number = len(self.pods)
+        ready, log = self.root / f"ready-{number}", self.root / f"log-{number}"
+        ready.mkdir()
+        for mount in container(recorder)["volumeMounts"]:
+            (self.root / mount["mountPath"].removeprefix("/")).mkdir(parents=True, exist_ok=True)
+        program, option, script = container(recorder)["command"]
+        assert (program, option) == ("sh", "-c")
+        for old, new in (("/nodes", f"{self.root}/nodes"), ("/ready", str(ready)), ("sleep 10", f"sleep {pause}")):
+            assert old in script
+            script = script.replace(old, new)
+        variables = {name: value.replace("/nodes", f"{self.root}/nodes") for name, value in env(recorder).items()}
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*self.shell, option, script],
+                env={**variables, "POD": uid, "PATH": self.path},
+                stderr=stderr,
+                # With the pause that it leaves behind.
+                start_new_session=True,
+                cwd=self.root,
+            )
+        self.pods.append(RunningPod(process, ready / "yes", log))
+        return self.pods[-1]
+
+    def folder(self, address: str, runtime: str = CONTAINERD) -> Path:
+        """Give the folder of an address."""
+        return self.root / f"nodes{runtime}" / address
+
+    def files(self) -> set[str]:
+        """Give all that is in the runtimes' folders, as paths on the node."""
+        top = self.root / "nodes"
+        held = (path for path in top.rglob("*") if "certs.d/" in str(path.relative_to(top)))
+        return {f"/{path.relative_to(top)}" for path in held}
+
+
+@pytest.fixture(params=SHELLS)
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    """Give a node's disk with nothing on it; no Pod outlives the test."""
+    if request.param == "busybox":
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        busybox = shutil.which("busybox")
+        assert busybox
+        for name in ("head", "mkdir", "mv", "rm", "rmdir", "sed", "sleep", "touch"):
+            (programs / name).symlink_to(busybox)
+        made = Disk(tmp_path, [busybox, "sh"], str(programs))
+    else:
+        made = Disk(tmp_path, ["sh"], os.environ["PATH"])
+    yield made
+    for running in made.pods:
+        try:
+            os.killpg(running.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # The Pod and its last pause have ended by themselves.
+            continue
+        running.process.wait()
+
+
+def test_containerd_is_told_address_and_ca(disk: Disk) -> None:
+    """In the form that it reads at each pull; the CA's path counts from the folder itself."""
+    disk.run().until_ready()
+
+    for address in ("10.0.0.5:5000", "localhost:5000"):
+        folder = disk.folder(address)
+        assert {path.name for path in folder.iterdir()} == {"hosts.toml", CERTIFICATE, RECORD}
+        assert tomllib.loads((folder / "hosts.toml").read_text()) == {
+            "server": f"https://{address}",
+            "host": {
+                f"https://{address}": {
+                    "capabilities": ["pull", "resolve", "push"],
+                    "ca": CERTIFICATE,
+                }
+            },
+        }
+        assert (folder / CERTIFICATE).read_text().strip() == CA.certificate.strip()
+
+
+def test_docker_is_told_the_ca_alone(disk: Disk) -> None:
+    """It takes every `*.crt` of the folder for one, and knows no other file."""
+    disk.run(node_trust="minikube").until_ready()
+
+    folder = disk.folder("10.0.0.5:5000", DOCKER)
+    assert {path.name for path in folder.iterdir()} == {CERTIFICATE, RECORD}
+    assert (folder / CERTIFICATE).read_text().strip() == CA.certificate.strip()
+    assert (disk.folder("10.0.0.5:5000") / "hosts.toml").exists()
+
+
+def test_containerd_is_told_of_plain_http_without_any_ca(disk: Disk) -> None:
+    """At an address other than loopback, which needs no file."""
+    disk.run(tls="off", allow_plain_http=True).until_ready()
+
+    assert disk.files() == {
+        f"{CONTAINERD}/10.0.0.5:5000",
+        f"{CONTAINERD}/10.0.0.5:5000/hosts.toml",
+        f"{CONTAINERD}/10.0.0.5:5000/{RECORD}",
+    }
+    assert tomllib.loads((disk.folder("10.0.0.5:5000") / "hosts.toml").read_text()) == {
+        "server": "http://10.0.0.5:5000",
+        "host": {"http://10.0.0.5:5000": {"capabilities": ["pull", "resolve", "push"]}},
+    }
+
+
+def test_ipv6_address_is_a_name_and_no_pattern(disk: Disk) -> None:
+    """To a shell, the brackets stand for any of the letters in them."""
+    alike = disk.folder("1:5000")
+    alike.mkdir(parents=True)
+    pod = disk.run(push_host="::1").until_ready()
+
+    document = tomllib.loads((disk.folder("[::1]:5000") / "hosts.toml").read_text())
+    assert list(document["host"]) == [document["server"]] == ["https://[::1]:5000"]
+    pod.terminate()
+    assert disk.files() == {f"{CONTAINERD}/1:5000"}
+
+
+def test_end_takes_away_exactly_what_was_made(disk: Disk) -> None:
+    """At once, though the script is in the middle of its pause; other registries keep their folders."""
+    foreign = disk.folder("other.test") / "hosts.toml"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('server = "https://mirror.test"\n')
+    before = disk.files()
+    pod = disk.run(node_trust="minikube").until_ready()
+    assert len(disk.files()) == len(before) + 4 + 2 * 3 + 2 * 2
+
+    pod.terminate()
+    assert disk.files() == before
+    assert foreign.read_text() == 'server = "https://mirror.test"\n'
+
+
+@pytest.mark.parametrize("foreign", ["", "client.cert"], ids=["empty", "with a file"])
+def test_folder_that_was_there_before_stays(disk: Disk, foreign: str) -> None:
+    """With what was in it, even if that is nothing."""
+    folder = disk.folder("10.0.0.5:5000")
+    folder.mkdir(parents=True)
+    if foreign:
+        (folder / foreign).write_text("foreign")
+    pod = disk.run().until_ready()
+    assert (folder / "hosts.toml").exists()
+
+    pod.terminate()
+    assert {path.name for path in folder.iterdir()} == ({foreign} if foreign else set())
+    assert not disk.folder("localhost:5000").exists()
+
+
+def test_folder_that_somebody_put_a_file_into_stays_with_it(disk: Disk) -> None:
+    """Though it was ours: nothing of others is removed."""
+    pod = disk.run().until_ready()
+    (disk.folder("10.0.0.5:5000") / "client.cert").write_text("foreign")
+
+    pod.terminate()
+    assert disk.files() == {f"{CONTAINERD}/10.0.0.5:5000", f"{CONTAINERD}/10.0.0.5:5000/client.cert"}
+
+
+def test_another_tools_file_is_refused_by_its_name_on_the_node(disk: Disk) -> None:
+    """Before anything is written, also elsewhere: a node that trusts one address of two is hard to understand."""
+    foreign = disk.folder("localhost:5000") / "hosts.toml"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("foreign")
+    before = disk.files()
+    pod = disk.run()
+
+    assert pod.ends() == 1
+    assert pod.log.read_text() == (
+        f"{CONTAINERD}/localhost:5000/hosts.toml is another tool's: remove it on this node, "
+        "or set nodeTrust to off and have that file trust the registry\n"
+    )
+    assert disk.files() == before
+    assert foreign.read_text() == "foreign"
+    assert not pod.ready.exists()
+
+
+def test_newer_pod_takes_over_and_the_older_one_leaves_it_all(disk: Disk) -> None:
+    """With its own CA, before the older one goes; the newer one's end then takes away even what was made before."""
+    authority = Authority()
+    pair = authority.issue("10.0.0.5")
+    older = disk.run("uid-1").until_ready()
+    newer = disk.run(
+        "uid-2", tls="provided", tls_certificate=pair.certificate, tls_key=pair.key, tls_ca=authority.pem
+    ).until_ready()
+    files = disk.files()
+
+    older.terminate()
+    assert disk.files() == files
+    assert "hosts.toml" in {path.name for path in disk.folder("10.0.0.5:5000").iterdir()}
+    assert "BEGIN CERTIFICATE" in (disk.folder("10.0.0.5:5000") / CERTIFICATE).read_text()
+    assert (disk.folder("10.0.0.5:5000") / CERTIFICATE).read_text().strip() != CA.certificate.strip()
+    newer.terminate()
+    assert disk.files() == set()
+
+
+def test_older_pod_takes_away_what_the_newer_one_does_not_want(disk: Disk) -> None:
+    """Such as the folders of an address that is no longer the registry's."""
+    older = disk.run("uid-1").until_ready()
+    disk.run("uid-2", push_host="push.test").until_ready()
+
+    older.terminate()
+    assert not disk.folder("localhost:5000").exists()
+    assert (disk.folder("10.0.0.5:5000") / "hosts.toml").exists()
+    assert (disk.folder("push.test:5000") / "hosts.toml").exists()
+
+
+def test_ca_that_is_no_longer_trusted_goes_with_the_next_pod(disk: Disk) -> None:
+    """Docker would take what is left for a CA, whatever else is told."""
+    disk.run("uid-1").until_ready()
+    disk.run("uid-2", tls="off", allow_plain_http=True).until_ready()
+
+    assert not (disk.folder("10.0.0.5:5000") / CERTIFICATE).exists()
+    assert "http://" in (disk.folder("10.0.0.5:5000") / "hosts.toml").read_text()
+
+
+@pytest.mark.parametrize("uid", ["uid-1", "uid-2"], ids=["same Pod", "next Pod"])
+def test_files_of_a_pod_that_was_killed_are_found_again(disk: Disk, uid: str) -> None:
+    """As after a node's power cut: they are no other tool's, and go with who comes next."""
+    there = disk.folder("localhost:5000")
+    there.mkdir(parents=True)
+    disk.run("uid-1").until_ready().kill()
+    pod = disk.run(uid).until_ready()
+
+    pod.terminate()
+    assert disk.files() == {f"{CONTAINERD}/localhost:5000"}
+
+
+def test_folder_that_somebody_removed_is_put_back(disk: Disk) -> None:
+    """Within seconds, as when an upgrade of the runtime has cleared its folders; and goes with the Pod."""
+    pod = disk.run(pause="0.02").until_ready()
+    files = disk.files()
+    shutil.rmtree(disk.folder("10.0.0.5:5000"))
+
+    eventually(lambda: disk.files() == files)
+    assert (disk.folder("10.0.0.5:5000") / CERTIFICATE).read_text().strip() == CA.certificate.strip()
+    pod.terminate()
+    assert disk.files() == set()

@@ -1,0 +1,651 @@
+"""Certificates: how they are made and renewed, and which of other people's are refused."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shutil
+import ssl
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pytest
+from cryptography import x509 as library
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from components import x509
+from tests.authority import DAY, NOW, Authority, key_pem
+
+Extension = TypeVar("Extension", bound=library.ExtensionType)
+WEAK_BITS: Final = 1024
+SECOND: Final = timedelta(seconds=1)
+NAMES: Final = x509.names_of(("10.0.0.5", "registry.example.test"), "registry", "team")
+
+
+def usage(*allowed: str) -> library.KeyUsage:
+    """Make a key usage."""
+    uses = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign"
+    all_uses = (*uses.split(), "crl_sign", "encipher_only", "decipher_only")
+    return library.KeyUsage(**{use: use in allowed for use in all_uses})
+
+
+SIGNS: Final = usage("key_cert_sign", "crl_sign")
+SERVES: Final = usage("digital_signature")
+
+
+@pytest.fixture(scope="module")
+def ca() -> x509.Pair:
+    """Make a CA."""
+    return x509.make_ca(NOW)
+
+
+@pytest.fixture(scope="module")
+def leaf(ca: x509.Pair) -> x509.Pair:
+    """Make a certificate for all names."""
+    return x509.make_leaf(ca, NAMES, 365, NOW)
+
+
+def one(pair: x509.Pair | str) -> library.Certificate:
+    """Read a single certificate."""
+    [certificate] = x509.certificates(pair if isinstance(pair, str) else pair.certificate)
+    return certificate
+
+
+def value(certificate: library.Certificate, kind: type[Extension]) -> Extension:
+    """Give an extension."""
+    return certificate.extensions.get_extension_for_class(kind).value
+
+
+# What is made here
+
+
+def test_names_are_every_address_the_registry_is_used_by() -> None:
+    """Nodes, the engine, loopback in both families, and Pods by each form of the Service's name."""
+    assert x509.names_of(("10.0.0.5", "localhost"), "registry", "team") == (
+        "10.0.0.5",
+        "127.0.0.1",
+        "::1",
+        "localhost",
+        "registry",
+        "registry.team",
+        "registry.team.svc",
+        "registry.team.svc.cluster.local",
+    )
+
+
+def test_c16_addresses_are_ip_names_and_names_are_dns_names(leaf: x509.Pair) -> None:
+    """A client looks for an address among the IP names only."""
+    names = value(one(leaf), library.SubjectAlternativeName)
+
+    assert set(map(str, names.get_values_for_type(library.IPAddress))) == {"10.0.0.5", "127.0.0.1", "::1"}
+    assert set(names.get_values_for_type(library.DNSName)) == {
+        "localhost",
+        "registry.example.test",
+        "registry",
+        "registry.team",
+        "registry.team.svc",
+        "registry.team.svc.cluster.local",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_certificate_verifies_by_each_name(ca: x509.Pair, leaf: x509.Pair, name: str) -> None:
+    """By the strict rules for public CAs."""
+    builder = verification.PolicyBuilder().store(verification.Store([one(ca)])).time(NOW)
+    subject: verification.Subject
+    try:
+        subject = library.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        subject = library.DNSName(name)
+
+    assert builder.build_server_verifier(subject).verify(one(leaf), []) == [one(leaf), one(ca)]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="the same as above, by a second implementation")
+def test_certificate_verifies_with_openssl(tmp_path: Path, ca: x509.Pair, leaf: x509.Pair) -> None:
+    """As a server's, by address and by name."""
+    for name, pair in (("ca", ca), ("leaf", leaf)):
+        (tmp_path / name).write_text(pair.certificate)
+    command = f"openssl verify -x509_strict -attime {NOW.timestamp():.0f} -purpose sslserver -CAfile ca"
+    for check in ("-verify_ip 10.0.0.5", "-verify_hostname registry.example.test"):
+        verified = subprocess.run(
+            [*command.split(), *check.split(), "leaf"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (verified.returncode, verified.stdout) == (0, "leaf: OK\n")
+
+
+def handshake(folder: Path, served: x509.Pair, trusted: str, name: str) -> str | None:
+    """Let a client that trusts these CAs meet a server, and give the version that they agree on."""
+    (folder / "crt").write_text(served.certificate)
+    (folder / "key").write_text(served.key)
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server.load_cert_chain(folder / "crt", folder / "key")
+    client.load_verify_locations(cadata=trusted)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(down, up, server_hostname=name), server.wrap_bio(up, down, server_side=True)]
+    for _ in range(4):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return ends[0].version()
+
+
+@pytest.mark.parametrize("name", ["10.0.0.5", "::1", "registry.team.svc"])
+def test_client_that_trusts_the_ca_connects(tmp_path: Path, name: str) -> None:
+    """With certificate and key as a server reads them."""
+    now = datetime.now(UTC)
+    ca = x509.make_ca(now)
+
+    assert handshake(tmp_path, x509.make_leaf(ca, NAMES, 30, now), ca.certificate, name) == "TLSv1.3"
+
+
+def test_client_that_trusts_old_and_new_ca_connects_with_certificates_of_both(tmp_path: Path) -> None:
+    """As while a CA is rotated; one that trusts the old one only does not accept the new."""
+    now = datetime.now(UTC)
+    old, new = x509.make_ca(now), x509.make_ca(now)
+    both = new.certificate + old.certificate
+
+    for ca in (old, new):
+        assert handshake(tmp_path, x509.make_leaf(ca, NAMES, 30, now), both, "10.0.0.5") == "TLSv1.3"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(tmp_path, x509.make_leaf(new, NAMES, 30, now), old.certificate, "10.0.0.5")
+
+
+def test_ca_signs_servers_only(ca: x509.Pair) -> None:
+    """It may not make a further CA."""
+    constraints = one(ca).extensions.get_extension_for_class(library.BasicConstraints)
+
+    assert constraints.critical
+    assert (constraints.value.ca, constraints.value.path_length) == (True, 0)
+    assert value(one(ca), library.KeyUsage) == SIGNS
+
+
+def test_certificate_serves_only(ca: x509.Pair, leaf: x509.Pair) -> None:
+    """It signs nothing, and names its issuer's key."""
+    certificate = one(leaf)
+
+    assert value(certificate, library.BasicConstraints).ca is False
+    assert value(certificate, library.KeyUsage) == SERVES
+    assert list(value(certificate, library.ExtendedKeyUsage)) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    issuer = value(certificate, library.AuthorityKeyIdentifier).key_identifier
+    assert issuer == value(one(ca), library.SubjectKeyIdentifier).digest
+
+
+@pytest.mark.parametrize("pair", ["ca", "leaf"])
+def test_keys_are_on_p_256_and_belong_to_their_certificate(pair: str, request: pytest.FixtureRequest) -> None:
+    """And are told to no log."""
+    made: x509.Pair = request.getfixturevalue(pair)
+    key = x509.private_key(made.key)
+
+    assert isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
+    x509.check_match(key, [one(made)])
+    assert "PRIVATE KEY" not in repr(made)
+
+
+def test_two_cas_differ_in_name_key_and_number() -> None:
+    """Both are trusted at a time, and clients look issuers up by name."""
+    first, second = (one(x509.make_ca(NOW)) for _ in range(2))
+
+    assert first.subject != second.subject
+    assert first.public_key() != second.public_key()
+    assert first.serial_number != second.serial_number
+
+
+@pytest.mark.parametrize("days", [30, 365, 825])
+def test_certificate_is_valid_for_its_days(ca: x509.Pair, days: int) -> None:
+    """Both ends count, so that 825 days are not one second longer; it begins an hour ago, for clocks that lag."""
+    certificate = one(x509.make_leaf(ca, NAMES, days, NOW))
+
+    assert certificate.not_valid_before_utc == NOW - timedelta(hours=1)
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc + SECOND == days * DAY
+
+
+def test_ca_is_valid_for_ten_years(ca: x509.Pair) -> None:
+    """From the same hour ago."""
+    assert one(ca).not_valid_before_utc == NOW - timedelta(hours=1)
+    assert x509.not_after(ca.certificate) == NOW - timedelta(hours=1) + 3650 * DAY
+
+
+def test_certificate_does_not_outlive_its_ca(ca: x509.Pair) -> None:
+    """And it is known in time that the CA ends."""
+    end = x509.not_after(ca.certificate)
+
+    assert x509.not_after(x509.make_leaf(ca, NAMES, 365, end - 100 * DAY).certificate) == end
+    assert x509.is_ending(ca.certificate, 365, end - 364 * DAY)
+    assert not x509.is_ending(ca.certificate, 365, end - 366 * DAY)
+
+
+def test_ca_that_has_ended_signs_nothing(ca: x509.Pair) -> None:
+    """What to do is told, and since when."""
+    with pytest.raises(ValueError, match=r"^must be raised, since its CA ended on 2036-01-29$"):
+        x509.make_leaf(ca, NAMES, 365, x509.not_after(ca.certificate) + SECOND)
+
+
+def test_time_of_another_zone_is_the_same_time() -> None:
+    """Whatever the machine is set to."""
+    now = NOW.astimezone(datetime.strptime("+0530", "%z").tzinfo)
+
+    assert one(x509.make_ca(now)).not_valid_before_utc == NOW - timedelta(hours=1)
+
+
+# When it is renewed
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "count"),
+    [
+        (timedelta(0), 0),
+        (330 * DAY - SECOND, 0),
+        (330 * DAY, 1),
+        (660 * DAY - SECOND, 1),
+        (660 * DAY, 2),
+        (-SECOND, 0),
+        (-400 * DAY, 0),
+    ],
+)
+def test_renewal_is_due_every_eleven_twelfths(elapsed: timedelta, count: int) -> None:
+    """330 of 360 days; a clock behind the anchor's renews nothing."""
+    assert x509.renewals(NOW, 360, NOW + elapsed) == count
+
+
+@pytest.mark.parametrize("days", [30, 365, 825])
+@pytest.mark.parametrize("made_after", [0, 1, 100, 1000])
+def test_certificate_is_renewed_before_it_ends(ca: x509.Pair, days: int, made_after: int) -> None:
+    """Whenever it was made, be it in the middle of a period because its names had changed."""
+    made = NOW + made_after * DAY
+    end = x509.not_after(x509.make_leaf(ca, NAMES, days, made).certificate)
+    before_its_last_twelfth_ends = end - timedelta(days=days) / 12 + timedelta(hours=2)
+
+    assert x509.renewals(NOW, days, before_its_last_twelfth_ends) > x509.renewals(NOW, days, made)
+
+
+@pytest.mark.parametrize("days", [29, 826, -1])
+def test_lifetimes_that_are_too_short_or_too_long_are_refused(days: int) -> None:
+    """By their number."""
+    with pytest.raises(ValueError, match=f"^must be from 30 to 825 days, got {days}$"):
+        x509.check_days(days)
+
+
+@pytest.mark.parametrize("days", [30, 825])
+def test_both_ends_of_the_lifetimes_are_allowed(days: int) -> None:
+    """The limits themselves."""
+    x509.check_days(days)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2025-03-01", datetime(2025, 3, 1, tzinfo=UTC)),
+        ("2025-03-01T10:00:00", datetime(2025, 3, 1, 10, tzinfo=UTC)),
+        ("2025-03-01T10:00:00+02:00", datetime(2025, 3, 1, 8, tzinfo=UTC)),
+        ("2025-03-01T10:00:00Z", datetime(2025, 3, 1, 10, tzinfo=UTC)),
+        ("", NOW),
+    ],
+)
+def test_clock_can_be_set(text: str, moment: datetime) -> None:
+    """By a date or a time; an empty variable is none."""
+    assert x509.clock({"PRIVATE_REGISTRY_NOW": text}, NOW) == moment
+
+
+def test_clock_is_the_machines_unless_set() -> None:
+    """As for everyone."""
+    assert x509.clock({}, NOW) == NOW
+
+
+def test_clock_that_is_no_time_is_refused() -> None:
+    """By the variable's name, with an example."""
+    with pytest.raises(ValueError, match=r"^PRIVATE_REGISTRY_NOW must be .* ISO 8601, as in .*, got \"tomorrow\"$"):
+        x509.clock({"PRIVATE_REGISTRY_NOW": "tomorrow"}, NOW)
+
+
+# Reading what is given
+
+
+def test_content_is_itself_and_a_path_is_read(
+    tmp_path: Path, ca: x509.Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also below the home folder."""
+    (tmp_path / "ca.crt").write_text(ca.certificate)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert x509.is_content(ca.certificate) and not x509.is_content("~/ca.crt")
+    for text in (ca.certificate, str(tmp_path / "ca.crt"), "~/ca.crt"):
+        assert x509.read(text) == ca.certificate
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("canary", "No such file or directory"),
+        ("canary" * 1000, "File name too long"),
+        ("canary\0", "not a text"),
+        ("~canary/key", "not a text"),
+    ],
+)
+def test_what_cannot_be_read_is_not_echoed(text: str, reason: str) -> None:
+    """It may be a key that has lost its first line."""
+    with pytest.raises(ValueError, match=f"^must be PEM, or the path of a PEM file; as a path: {reason}$"):
+        x509.read(text)
+
+
+def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Such as a certificate in DER."""
+    (tmp_path / "ca.der").write_bytes(b"\x30\x82\xff")
+
+    with pytest.raises(ValueError, match=r"as a path: not a text$"):
+        x509.read(str(tmp_path / "ca.der"))
+
+
+def test_comments_between_certificates_are_dropped(ca: x509.Pair, leaf: x509.Pair) -> None:
+    """What tools write there is no change of the certificate."""
+    text = f"subject=CN=x\r\n{leaf.certificate}\n\n# root\n{ca.certificate}"
+
+    assert x509.to_pem(x509.certificates(text)) == leaf.certificate + ca.certificate
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-----BEGIN CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n",
+        "\ud800",
+    ],
+)
+def test_text_that_holds_no_certificate_is_refused(text: str) -> None:
+    """Or a broken one."""
+    with pytest.raises(
+        ValueError, match=r"^must be one or more certificates in PEM \(-----BEGIN CERTIFICATE-----\)$"
+    ):
+        x509.certificates(text)
+
+
+def test_private_key_among_certificates_is_refused(leaf: x509.Pair) -> None:
+    """There it would stand in clear."""
+    with pytest.raises(ValueError, match=r"^must hold certificates only, got a private key too$"):
+        x509.certificates(leaf.certificate + leaf.key)
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
+@pytest.mark.parametrize(
+    "form", [serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL]
+)
+def test_ec_keys_are_read_in_both_forms(curve: ec.EllipticCurve, form: serialization.PrivateFormat) -> None:
+    """And written in one."""
+    key = ec.generate_private_key(curve)
+
+    assert x509.key_to_pem(x509.private_key(key_pem(key, form))) == key_pem(key)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="it is the tool that writes keys in this way")
+def test_ec_key_after_its_parameters_is_read() -> None:
+    """As `openssl ecparam -genkey` writes them."""
+    text = subprocess.run(
+        ["openssl", "ecparam", "-name", "prime256v1", "-genkey"], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert text.startswith("-----BEGIN EC PARAMETERS-----")
+    assert isinstance(x509.private_key(text), ec.EllipticCurvePrivateKey)
+
+
+def test_rsa_key_of_2048_bits_is_read() -> None:
+    """The least there is."""
+    key = rsa.generate_private_key(65537, 2048)
+
+    assert x509.key_to_pem(x509.private_key(key_pem(key))) == key_pem(key)
+
+
+def refused_key(pem: str) -> str:
+    """Give what is said of a key, which is never the key."""
+    with pytest.raises(ValueError) as refused:
+        x509.private_key(pem)
+    assert pem.splitlines()[1] not in str(refused.value)
+    return str(refused.value)
+
+
+def test_key_with_a_passphrase_is_refused() -> None:
+    """Nobody is there to type it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+
+    assert refused_key(key_pem(key, passphrase=b"x")) == (
+        "must be without a passphrase, for which the registry could not ask"
+    )
+
+
+def test_text_that_holds_no_key_is_refused(leaf: x509.Pair) -> None:
+    """A certificate, or a key cut in half."""
+    for text in (leaf.certificate, leaf.key[:100]):
+        assert refused_key(text) == "must be a private key in PEM (-----BEGIN PRIVATE KEY-----)"
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        (rsa.generate_private_key(65537, WEAK_BITS), f"RSA of {WEAK_BITS} bits"),
+        (ec.generate_private_key(ec.SECP256K1()), "EC on secp256k1"),
+        (ed25519.Ed25519PrivateKey.generate(), "another kind"),
+    ],
+    ids=["rsa", "ec", "ed25519"],
+)
+def test_weak_and_unusual_keys_are_refused(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, kind: str
+) -> None:
+    """Not every client could use them."""
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+    assert refused_key(pem) == f"must be RSA of at least 2048 bits or EC on P-256, P-384 or P-521, got {kind}"
+
+
+def test_key_of_another_certificate_is_refused(ca: x509.Pair, leaf: x509.Pair) -> None:
+    """With the name of the certificate."""
+    message = '^must belong to the certificate of "CN=private-registry", got the key of another$'
+    with pytest.raises(ValueError, match=message):
+        x509.check_match(x509.private_key(ca.key), [one(leaf)])
+
+
+def test_chain_in_the_wrong_order_is_refused(ca: x509.Pair, leaf: x509.Pair) -> None:
+    """The server's own comes first."""
+    message = "^must belong to the first certificate of the chain, got the key of number 2, which therefore has to"
+    with pytest.raises(ValueError, match=message):
+        x509.check_match(x509.private_key(leaf.key), [one(ca), one(leaf)])
+
+
+def refused_server(pair: x509.Pair, *names: str) -> str:
+    """Give what is said of a server's certificate."""
+    with pytest.raises(ValueError) as refused:
+        x509.check_server(one(pair), names)
+    return str(refused.value)
+
+
+def test_c16_common_name_alone_is_refused() -> None:
+    """With the name that is missing."""
+    assert refused_server(Authority().issue(), "server") == (
+        "must carry the DNS name server as a subject alternative name, got none"
+    )
+
+
+def test_c16_certificate_of_another_host_is_refused() -> None:
+    """With each name that is missing, and all that are there."""
+    pair = Authority().issue("other.test", "10.0.0.6", "push.test")
+
+    assert refused_server(pair, "10.0.0.5", "push.test", "registry.test") == (
+        "must carry the IP address 10.0.0.5 and the DNS name registry.test as a subject alternative name, "
+        "got other.test, 10.0.0.6, push.test"
+    )
+
+
+def test_c16_address_written_as_a_dns_name_is_refused() -> None:
+    """The message says that this is why, since the address seems to be there."""
+    pair = Authority().issue(alternatives=[library.DNSName("10.0.0.5")])
+
+    assert refused_server(pair, "10.0.0.5") == (
+        "must carry the IP address 10.0.0.5 (which is there as a DNS name, where no client looks for it) "
+        "as a subject alternative name, got 10.0.0.5"
+    )
+
+
+@pytest.mark.parametrize("name", ["registry.test", "a.team.test", "10.0.0.5", "fd00::5"])
+def test_names_that_a_certificate_carries_are_accepted(name: str) -> None:
+    """In any case, by a wildcard, and IPv6 in any spelling."""
+    x509.check_server(one(Authority().issue("Registry.Test", "*.team.test", "10.0.0.5", "fd00:0::5")), [name])
+
+
+@pytest.mark.parametrize("name", ["team.test", "a.b.team.test", "xteam.test"])
+def test_wildcard_stands_for_one_whole_label(name: str) -> None:
+    """As clients read it."""
+    assert name in refused_server(Authority().issue("*.team.test"), name)
+
+
+def test_wildcard_covers_no_address() -> None:
+    """Though 10.0.0.5 has dots too."""
+    assert "10.0.0.5" in refused_server(Authority().issue("*.0.0.5"), "10.0.0.5")
+
+
+def test_certificate_for_clients_is_refused() -> None:
+    """Servers use it in vain."""
+    pair = Authority().issue("a.test", usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    assert refused_server(pair, "a.test") == (
+        "must be for servers, but its extended key usage leaves out serverAuth"
+    )
+
+
+@pytest.mark.parametrize(
+    "purpose", [None, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]
+)
+def test_certificate_for_servers_or_for_all_is_accepted(purpose: library.ObjectIdentifier | None) -> None:
+    """None means all."""
+    x509.check_server(one(Authority().issue("a.test", usage=purpose)), ["a.test"])
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (NOW + 31 * DAY, "must be valid now, 2026-03-03, but ended on 2026-03-02"),
+        (NOW - 2 * DAY, "must be valid now, 2026-01-29, but begins on 2026-01-30"),
+    ],
+)
+def test_certificate_out_of_its_time_is_refused(now: datetime, message: str) -> None:
+    """With both days."""
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        x509.check_valid(one(Authority().issue("a.test")), now)
+
+
+@pytest.mark.parametrize("now", [NOW - DAY, NOW + 30 * DAY])
+def test_certificate_is_valid_at_both_its_ends(now: datetime) -> None:
+    """The very seconds count."""
+    x509.check_valid(one(Authority().issue("a.test")), now)
+
+
+def check(chain: str, trusted: str, now: datetime = NOW, name: str = "a.test") -> None:
+    """Check a chain against what clients trust."""
+    x509.check_chain(x509.certificates(chain), x509.certificates(trusted), name, now)
+
+
+def refused_chain(chain: str, trusted: str, now: datetime = NOW) -> str:
+    """Give what is said of a chain, after what is always said."""
+    with pytest.raises(ValueError) as refused:
+        check(chain, trusted, now)
+    return str(refused.value).removeprefix("must lead to a certificate in tlsCa, but ")
+
+
+@pytest.mark.parametrize("root", [Authority(), Authority(usage=SIGNS), Authority(critical=False)])
+def test_chain_of_a_private_ca_is_accepted(root: Authority) -> None:
+    """Also without a key usage, as `openssl req -x509` makes it; by name and by address."""
+    check(root.issue("a.test").certificate, Authority("other").pem + root.pem)
+    check(root.issue("10.0.0.5").certificate, root.pem, name="10.0.0.5")
+
+
+def test_chain_by_way_of_an_intermediate_is_accepted() -> None:
+    """Whether or not the chain goes on to the root."""
+    root = Authority()
+    intermediate = Authority("intermediate", root)
+    chain = intermediate.issue("a.test").certificate + intermediate.pem
+
+    check(chain, root.pem)
+    check(chain + root.pem, root.pem)
+
+
+def test_certificate_that_signed_itself_is_accepted_where_it_is_trusted() -> None:
+    """As clients do, though it says that it is a CA."""
+    alone = Authority("a.test").pem
+
+    check(alone, alone)
+
+
+def test_root_signed_by_an_older_one_too_is_accepted() -> None:
+    """The chain goes on to the older root, which clients no longer trust."""
+    root, older = Authority("root"), Authority("older")
+    crossed = Authority("root", older, key=root.key)
+
+    check(root.issue("a.test").certificate + crossed.pem, root.pem)
+
+
+def test_missing_intermediate_is_named() -> None:
+    """The library itself only says that it has tried all."""
+    root = Authority()
+    chain = Authority("intermediate", root).issue("a.test").certificate
+
+    assert refused_chain(chain, root.pem) == (
+        '"CN=intermediate", which issued "CN=server", is neither there nor in the chain'
+    )
+
+
+def test_ca_of_the_same_name_is_not_the_issuer() -> None:
+    """Only its key tells."""
+    assert refused_chain(Authority().issue("a.test").certificate, Authority().pem) == (
+        '"CN=test-ca", which issued "CN=server", is neither there nor in the chain'
+    )
+
+
+def test_chain_to_a_root_that_is_not_trusted_names_the_root() -> None:
+    """It is in the chain, but not in tlsCa."""
+    root = Authority("root")
+
+    assert refused_chain(root.issue("a.test").certificate + root.pem, Authority().pem) == (
+        'its root "CN=root" is not there'
+    )
+
+
+@pytest.mark.parametrize(
+    ("issuer", "reason"),
+    [
+        (Authority("intermediate", is_ca=False), "cA must be asserted"),
+        (Authority("intermediate", usage=SERVES), "an issuer may not sign certificates"),
+        (Authority("intermediate", end=NOW - DAY), "not valid at validation time"),
+    ],
+    ids=["no CA", "may not sign", "ended"],
+)
+def test_issuer_that_may_not_sign_is_refused(issuer: Authority, reason: str) -> None:
+    """Although its signature is right."""
+    root = Authority()
+    intermediate = replace(issuer, issuer=root)
+    chain = intermediate.issue("a.test").certificate + intermediate.pem
+
+    assert re.search(reason, refused_chain(chain, root.pem))
+
+
+def test_trusted_ca_that_has_ended_is_refused() -> None:
+    """The certificate itself lasts longer."""
+    root = Authority(end=NOW + DAY)
+    chain = root.issue("a.test").certificate
+
+    check(chain, root.pem, NOW)
+    assert "not valid at validation time" in refused_chain(chain, root.pem, NOW + 2 * DAY)
+
+
+def test_fingerprint_is_that_of_the_text(leaf: x509.Pair, ca: x509.Pair) -> None:
+    """The same for the same, another for another."""
+    assert x509.fingerprint(leaf.certificate) == x509.fingerprint(x509.to_pem([one(leaf)]))
+    assert len({x509.fingerprint(pem) for pem in (leaf.certificate, ca.certificate)}) == 2
+    assert re.fullmatch("[0-9a-f]{64}", x509.fingerprint(leaf.certificate))
