@@ -56,6 +56,7 @@ class Lab:
         if self._are_ready(wanted):
             return
         preflight.check(self.folder, PROJECT, cache_root())
+        self._check_folder()
         with self._exclusively():
             if self.is_ready():
                 wanted = tuple(member for member in wanted if not self.is_ready(member.name))

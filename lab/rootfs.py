@@ -54,9 +54,9 @@ def enter(folder: Path, packages: Path) -> None:
     upper, work = folder / "root" / "etc", folder / "root" / ".etc-work"
     upper.mkdir(parents=True, exist_ok=True)
     work.mkdir(exist_ok=True)
-    for name in ("containerd", "docker"):
+    for name in ("cni", "containerd", "docker"):
         (upper / name).mkdir(exist_ok=True)
-        # The node's containerd and engine would read the machine's own settings and trust.
+        # The node's containerd and engine would read the machine's own settings, networks and trust.
         os.setxattr(upper / name, "trusted.overlay.opaque", b"y")
     _mount("overlay", root / "etc", "overlay", 0, f"lowerdir=/etc,upperdir={upper},workdir={work}")
     _pivot(root)

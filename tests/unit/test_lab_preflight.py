@@ -164,6 +164,18 @@ def test_a_folder_with_other_files_is_never_taken_for_a_lab(tmp_path: Path) -> N
     assert (tmp_path / "letter").read_text() == "dear"
 
 
+def test_a_folder_with_other_files_is_refused_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cold build takes a quarter of an hour, after which nobody is there to read the message."""
+    monkeypatch.setattr(preflight, "check", lambda *_: None)
+    monkeypatch.setattr(parts, "prepare", lambda _: pytest.fail("built first"))
+    (tmp_path / "letter").write_text("dear")
+
+    with pytest.raises(LabError, match="not a lab and not empty"):
+        Lab(tmp_path).start()
+
+
 def test_what_a_cut_off_removal_leaves_is_removed_later(tmp_path: Path) -> None:
     """The record goes last, so the rest is still known as a lab's."""
     (tmp_path / "lab" / "root" / "data").mkdir(parents=True)
