@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.ui import say
-from tests.live.harness import PROJECT, Node, Stack
+from tests.live.harness import ADDRESS, PASSWORD, PROJECT, PUSH_ADDRESS, USER, Node, Stack
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
+PULLS = 5
+"""In each round, of each kind."""
 _HERE = Path(__file__).parent
 _EMPTY = "name: empty\nruntime: python\n"
 
@@ -43,7 +45,7 @@ class Series:
 
     def __str__(self) -> str:
         rest = self.seconds[1:]
-        return f"{self.name:<58} {self.median:5.2f} s  ({min(rest):.2f} to {max(rest):.2f})"
+        return f"{self.name:<58} {self.median:6.3f} s  ({min(rest):.3f} to {max(rest):.3f})"
 
 
 @dataclass
@@ -53,13 +55,17 @@ class Bench:
     node: Node
     folder: Path
     creations: dict[str, list[float]] = field(default_factory=dict)
+    encrypted_pulls: Series = field(default_factory=lambda: Series("a pull of a small image over TLS"))
+    plain_pulls: Series = field(default_factory=lambda: Series("the same by plain HTTP"))
 
     def run(self) -> None:
         """Measure everything and print it."""
         stack = Stack.make(self.node, self.folder / "project")
+        plain = self._without_tls()
         empty = self._empty_program()
         first, script = Series("first `pulumi up`"), Series("the tutorial's steps as a shell script")
         destroy, delete = Series("`pulumi destroy`"), Series("`kubectl delete` of the script's objects")
+        unencrypted = Series("the same with TLS off on loopback: no certificate, no node trust")
         again, nothing = Series("`pulumi up` without changes"), Series("the same of an empty Pulumi program")
         for number in range(ROUNDS + 1):
             say(f"round {number} of {ROUNDS}" + (" (not counted)" if number == 0 else ""))
@@ -70,9 +76,29 @@ class Bench:
             first.measure(lambda: self._note_creations(stack.up().output))
             nothing.measure(empty.up)
             again.measure(stack.up)
+            self._pull(ADDRESS, self.encrypted_pulls, "--hosts-dir", "/etc/containerd/certs.d")
             destroy.measure(stack.destroy)
+            self._forget_images()
+            unencrypted.measure(plain.up)
+            self._pull(PUSH_ADDRESS, self.plain_pulls, "--plain-http")
+            plain.destroy()
         stack.remove()
-        self._print([(first, script, 2.2), (again, nothing, 1.8), (destroy, delete, None)])
+        self._print(
+            [(first, script, 2.2), (first, unencrypted, 1.3), (again, nothing, 1.8), (destroy, delete, None)]
+        )
+
+    def _without_tls(self) -> Stack:
+        stack = Stack.make(self.node, self.folder / "plain")
+        stack.set("tls", "off")
+        stack.set("host", "localhost")
+        return stack
+
+    def _pull(self, address: str, series: Series, *how: str) -> None:
+        """Ask for an image whose layers are there already, so that connecting is most of the work."""
+        image = f"{address}/alpine_test:test_1.0"
+        pull = ["ctr", "--namespace", "k8s.io", "images", "pull", *how, "--user", f"{USER}:{PASSWORD}", image]
+        for _ in range(PULLS):
+            series.measure(lambda: self.node.run(pull))
 
     def _empty_program(self) -> Stack:
         folder = self.folder / "empty"
@@ -107,6 +133,9 @@ class Bench:
             say(f"\n{ours}\n{theirs}")
             aim = "" if target is None else f", target at most {target}"
             say(f"{'ratio':<58} {ours.median / theirs.median:5.2f}{aim}")
+        cost = (self.encrypted_pulls.median - self.plain_pulls.median) * 1000
+        say(f"\n{self.encrypted_pulls}\n{self.plain_pulls}")
+        say(f"{'the handshake costs':<58} {cost:5.1f} ms, target at most 10")
         say("\nlongest creations of single resources in the first `up` (median)")
         medians = {name: statistics.median(values) for name, values in self.creations.items()}
         for name, seconds in sorted(medians.items(), key=lambda item: -item[1])[1:7]:

@@ -16,15 +16,17 @@ def commands(settings: Settings) -> dict[str, str]:
     account = shlex.quote(settings.username)
     # The shell hands the CA on as a file that exists for this command alone.
     ca = "--cacert <(pulumi stack output ca) " if settings.has_own_ca else ""
+    # A certificate that is made elsewhere need not carry a loopback address.
+    asked = settings.address if settings.tls == "provided" and address.is_loopback else address
     scheme = "http" if settings.tls == "off" else "https"
     texts = {
         "login": f"docker login {address} --username {account}",
         "push": f"docker push {image}",
         "pull": f"docker pull {image}",
-        "catalog": f"curl {ca}--user {account} {scheme}://{address}/v2/_catalog",
+        "catalog": f"curl {ca}--user {account} {scheme}://{asked}/v2/_catalog",
     }
     if settings.has_own_ca:
         # An engine verifies no certificate of a loopback address, so that one elsewhere is meant.
-        folder = f"/etc/docker/certs.d/{settings.address if address.is_loopback else address}"
+        folder = shlex.quote(f"/etc/docker/certs.d/{settings.address if address.is_loopback else address}")
         texts["trust"] = f"mkdir -p {folder} && pulumi stack output ca > {folder}/ca.crt"
     return texts

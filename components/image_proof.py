@@ -60,9 +60,9 @@ class ImageProof(pulumi.ComponentResource):
         self.digest = pushed.repo_digest.apply(digest_of)
         self.image = self.digest.apply(lambda digest: settings.proof_image.pinned(settings.address, digest))
 
-        def pod(name: str, node: str) -> kubernetes.core.v1.Pod:
+        def pod(resource: str, node: str) -> kubernetes.core.v1.Pod:
             return kubernetes.core.v1.Pod(
-                name,
+                resource,
                 metadata={"namespace": settings.pull_namespaces[0], "labels": labels("proof", name)},
                 spec={
                     "image_pull_secrets": [{"name": secrets[0].metadata["name"]}],

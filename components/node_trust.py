@@ -21,6 +21,8 @@ _RECORD: Final = ".private-registry"
 
 _SCRIPT: Final = rf"""
 set -euf
+# Folders stand a line each: spaces are allowed in them.
+IFS="$(printf '\n ')"; IFS="${{IFS% }}"
 # A folder's record says which Pod wrote there last, and whether the folder itself is ours. The newest Pod takes
 # over; one that is replaced finds another's name, and leaves the files to it.
 owner() {{ head -n 1 "$1/{_RECORD}" 2>/dev/null || true; }}
@@ -58,6 +60,11 @@ ${{CA:+  ca = \"{_CERTIFICATE}\"}}"
   esac
 }}
 
+is_whole() {{
+  [ -z "$CA" ] || [ -e "$1/{_CERTIFICATE}" ] || return 1
+  case "$1" in "/nodes$CONTAINERD/"*) [ -e "$1/hosts.toml" ] ;; esac
+}}
+
 remove() {{
   for folder in $FOLDERS; do
     [ "$(owner "$folder")" = "$POD" ] || continue
@@ -68,12 +75,22 @@ remove() {{
   exit 0
 }}
 
+rm -f /ready/yes
 for folder in $FOLDERS; do refuse_foreign "$folder"; done
-trap remove TERM
+# An end in the middle of a file waits for its last line, or would leave half of it behind.
+ended=
+trap 'ended=yes' TERM
 for folder in $FOLDERS; do write "$folder"; done
 touch /ready/yes
+trap remove TERM
+[ -z "$ended" ] || remove
 while sleep 10 & wait $!; do
-  for folder in $FOLDERS; do [ -n "$(owner "$folder")" ] || write "$folder"; done
+  for folder in $FOLDERS; do
+    case "$(owner "$folder")" in
+      "$POD") is_whole "$folder" || write "$folder" ;;
+      "") [ -e "$folder/hosts.toml" ] || write "$folder" ;;
+    esac
+  done
 done
 """
 
@@ -96,7 +113,9 @@ class NodeTrust(pulumi.ComponentResource):
         super().__init__("private-registry:index:NodeTrust", name, None, opts)
         known = settings.certs_folders
         # Docker has no file for plain HTTP by registry.
-        runtimes = [path for path in (known.containerd, known.docker if settings.has_own_ca else "") if path]
+        runtimes = [
+            path for path in dict.fromkeys((known.containerd, known.docker if settings.has_own_ca else "")) if path
+        ]
         folders = [f"/nodes{path}/{address}" for path in runtimes for address in settings.node_trust_addresses]
         self.daemon_set = kubernetes.apps.v1.DaemonSet(
             f"{name}-daemon",
@@ -125,7 +144,7 @@ class NodeTrust(pulumi.ComponentResource):
                                 "env": [
                                     {"name": "CA", "value": authorities},
                                     {"name": "CONTAINERD", "value": known.containerd},
-                                    {"name": "FOLDERS", "value": " ".join(folders)},
+                                    {"name": "FOLDERS", "value": "\n".join(folders)},
                                     {
                                         "name": "POD",
                                         "value_from": {"field_ref": {"field_path": "metadata.uid"}},

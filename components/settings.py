@@ -217,8 +217,9 @@ class Settings:
             with problems.caught(key, f"{_set(f'{key} <folder>')}, or `pulumi config rm {key}`"):
                 if getattr(self, name):
                     object.__setattr__(self, name, cluster.host_folder(getattr(self, name)))
-                    if self.node_trust == runtimes.OFF:
-                        raise ValueError(f"must not be set while nodeTrust is {runtimes.OFF}")
+            with problems.caught(key, f"{_set('nodeTrust kubeadm')}, or `pulumi config rm {key}`"):
+                if getattr(self, name) and self.node_trust == runtimes.OFF:
+                    raise ValueError(f"must not be set while nodeTrust is {runtimes.OFF}")
 
     def _check_provided(self, problems: Problems) -> None:
         if self.tls_secret:

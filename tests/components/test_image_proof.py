@@ -122,3 +122,10 @@ def test_proof_tells_digest_image_and_pods() -> None:
         "image": f"10.0.0.5:5000/alpine_test@{DIGEST}",
         "podNames": [autonamed("registry-proof-pod")],
     }
+
+
+def test_labels_stay_short_whatever_a_node_is_called() -> None:
+    """Kubernetes refuses more than 63 characters, and clouds give their nodes long names."""
+    recorder = declared(proof_nodes=("ip-192-168-100-100.ap-southeast-1.compute.internal",))
+
+    assert max(map(len, recorder.one(POD).inputs["metadata"]["labels"].values())) <= 63

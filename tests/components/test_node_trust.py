@@ -274,8 +274,18 @@ class Disk:
     """Where the shell finds programs."""
     pods: list[RunningPod] = field(default_factory=list)
 
-    def run(self, uid: str = "uid-1", *, pause: str = "10", **values: Any) -> RunningPod:  # noqa: ANN401
-        """Start a Pod of the DaemonSet that these settings declare; `pause` is the time between two looks."""
+    def run(
+        self,
+        uid: str = "uid-1",
+        *,
+        pause: str = "10",
+        after_mkdir: str = ":",
+        **values: Any,  # noqa: ANN401 - any setting
+    ) -> RunningPod:
+        """Start a Pod of the DaemonSet that these settings declare.
+
+        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made.
+        """
         recorder = declared(**values)
         number = len(self.pods)
         ready, log = self.root / f"ready-{number}", self.root / f"log-{number}"
@@ -284,7 +294,12 @@ class Disk:
             (self.root / mount["mountPath"].removeprefix("/")).mkdir(parents=True, exist_ok=True)
         program, option, script = container(recorder)["command"]
         assert (program, option) == ("sh", "-c")
-        for old, new in (("/nodes", f"{self.root}/nodes"), ("/ready", str(ready)), ("sleep 10", f"sleep {pause}")):
+        for old, new in (
+            ("/nodes", f"{self.root}/nodes"),
+            ("/ready", str(ready)),
+            ("sleep 10", f"sleep {pause}"),
+            ('mkdir "$folder"', f'mkdir "$folder"; {after_mkdir}'),
+        ):
             assert old in script
             script = script.replace(old, new)
         variables = {name: value.replace("/nodes", f"{self.root}/nodes") for name, value in env(recorder).items()}
@@ -507,3 +522,49 @@ def test_folder_that_somebody_removed_is_put_back(disk: Disk) -> None:
     assert (disk.folder("10.0.0.5:5000") / CERTIFICATE).read_text().strip() == CA.certificate.strip()
     pod.terminate()
     assert disk.files() == set()
+
+
+@pytest.mark.parametrize("name", [CERTIFICATE, "hosts.toml"])
+def test_single_file_that_somebody_removed_is_put_back(disk: Disk, name: str) -> None:
+    """With the record still there, a runtime would go on with half of what it needs."""
+    disk.run(pause="0.02").until_ready()
+    files = disk.files()
+    (disk.folder("10.0.0.5:5000") / name).unlink()
+
+    eventually(lambda: disk.files() == files)
+
+
+def test_file_that_another_tool_put_there_later_stays(disk: Disk) -> None:
+    """Once somebody has cleared the folder for it, it is no longer ours."""
+    disk.run(pause="0.02").until_ready()
+    folder = disk.folder("10.0.0.5:5000")
+    (folder / "hosts.toml").write_text("foreign")
+    (folder / RECORD).unlink()
+    # A folder that is put back shows that a look at all of them has passed.
+    shutil.rmtree(disk.folder("localhost:5000"))
+    eventually((disk.folder("localhost:5000") / "hosts.toml").exists)
+
+    assert (folder / "hosts.toml").read_text() == "foreign"
+    assert not (folder / RECORD).exists()
+
+
+def test_end_in_the_middle_of_a_start_leaves_nothing(disk: Disk) -> None:
+    """As when a Pod is replaced right away: here it is ended while it makes its first folder."""
+    pod = disk.run(after_mkdir="kill -TERM $$")
+
+    assert pod.ends() == 0
+    assert disk.files() == set()
+
+
+def test_folder_of_a_runtime_may_have_a_space_in_its_name(disk: Disk) -> None:
+    """As any folder of a node."""
+    disk.run(containerd_certs="/srv/my certs.d").until_ready()
+
+    assert (disk.folder("10.0.0.5:5000", "/srv/my certs.d") / "hosts.toml").exists()
+
+
+def test_one_folder_of_both_runtimes_is_mounted_once() -> None:
+    """Kubernetes refuses two mounts at one place."""
+    mounts = container(declared(containerd_certs="/srv/certs", docker_certs="/srv/certs"))["volumeMounts"]
+
+    assert sorted(item["mountPath"] for item in mounts) == ["/nodes/srv/certs", "/ready"]

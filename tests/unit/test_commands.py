@@ -52,6 +52,11 @@ def test_catalog_names_a_ca_only_where_there_is_one_to_name(catalog: str, *, wit
     assert provided(with_ca=with_ca, push_host="push.test")["catalog"] == catalog
 
 
+def test_catalog_is_asked_by_an_address_that_a_given_certificate_carries() -> None:
+    """Which need not be a loopback one."""
+    assert provided(with_ca=False)["catalog"] == "curl --user registry https://10.0.0.5:5000/v2/_catalog"
+
+
 def test_plain_http_needs_no_ca_anywhere() -> None:
     """Neither in the catalog's command nor as one to trust."""
     plain = made(tls="off", allow_plain_http=True)

@@ -281,11 +281,11 @@ def test_the_engine_shows_the_message_without_a_traceback() -> None:
         ),
         (
             {"node_trust": "off", "containerd_certs": "/etc/certs.d"},
-            "containerdCerts must not be set while nodeTrust is off; fix: `pulumi config set ",
+            "containerdCerts must not be set while nodeTrust is off; fix: `pulumi config set nodeTrust kubeadm`",
         ),
         (
             {"node_trust": "off", "docker_certs": "/etc/certs.d"},
-            "dockerCerts must not be set while nodeTrust is off; fix: `pulumi config set ",
+            "dockerCerts must not be set while nodeTrust is off; fix: `pulumi config set nodeTrust kubeadm`",
         ),
         ({"node": ""}, "node must be set: images lie on one node's disk"),
         (
