@@ -21,6 +21,11 @@ async def program() -> pulumi.Inputs:
     """Declare a stack's registry; give the stack's outputs."""
     settings = Settings.load(pulumi.Config())
     kubeconfig = resolve(settings.kubeconfig, settings.kube_context, os.environ)
+    try:
+        now = clock(os.environ, datetime.now(UTC))
+    except ValueError as broken:
+        # The engine shows a RunError without a traceback.
+        raise pulumi.RunError(str(broken)) from None
     cluster = kubernetes.Provider(
         "cluster",
         kubeconfig=pulumi.Output.secret(kubeconfig.content),
@@ -40,7 +45,7 @@ async def program() -> pulumi.Inputs:
         settings,
         opts=pulumi.ResourceOptions(providers=[cluster, engine]),
         explain=explain_failures(kubeconfig.content),
-        now=clock(os.environ, datetime.now(UTC)),
+        now=now,
     )
     outputs: dict[str, object] = {
         "address": registry.address,

@@ -24,6 +24,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 CLOCK: Final = "PRIVATE_REGISTRY_NOW"
 """Environment variable with another time than the clock's, for tests of renewal."""
 
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2999
+"""What certificates can hold, the lifetime of a CA included."""
+
 _SHORTEST_DAYS: Final = 30
 _LONGEST_DAYS: Final = 825
 """Apple's tools trust no server certificate that is valid for longer."""
@@ -59,10 +63,16 @@ def clock(environment: Mapping[str, str], now: datetime) -> datetime:
     text = environment.get(CLOCK)
     if not text:
         return now
+    moment: datetime | None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f'{CLOCK} must be a date or time in ISO 8601, as in 2026-01-31, got "{text}"') from None
+        moment = None
+    if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(
+            f"{CLOCK} must be a date or time in ISO 8601 from {_FIRST_YEAR} to {_LAST_YEAR}, as in 2026-01-31, "
+            f'got "{text}"'
+        )
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 
 @dataclass(frozen=True)
 class Canary:
@@ -42,6 +45,28 @@ class Canary:
             for offset in range(3):
                 forms |= {_inner_base64(raw, offset), _inner_base64(raw, offset).translate(_URL_SAFE)}
         return forms
+
+
+def key_canaries(name: str, pem: str) -> list[Canary]:
+    """An EC private key in PEM, as `name`; each of its lines that holds a part of the secret; and its number.
+
+    The last line holds nothing but the public key, which may be in the certificate line for line.
+    """
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    number = key.private_numbers().private_value
+    lines = [line for line in pem.splitlines() if not line.startswith("-----")]
+    secret = number.to_bytes(key.key_size // 8, "big")
+    begin = base64.b64decode("".join(lines)).index(secret)
+    canaries = [Canary(name, pem), Canary(f"{name}, as hexadecimal", secret.hex())]
+    position = 0
+    for count, line in enumerate(lines, 1):
+        end = position + len(base64.b64decode(line))
+        if position < begin + len(secret) and begin < end:
+            canaries.append(Canary(f"{name}, line {count}", line))
+        position = end
+    assert len(canaries) == 4, "two lines of three hold the secret of a key on P-256"
+    return canaries
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

@@ -14,7 +14,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from tests.live.canaries import Canary, Hunt, files
+from tests.authority import Authority, key_pem
+from tests.live.canaries import Canary, Hunt, files, key_canaries
 from tests.live.harness import Node, Stack
 
 _SAMPLER = """
@@ -45,7 +46,7 @@ def _password(name: str) -> Canary:
 
 @dataclass
 class Story:
-    """What a stack's life left behind: two passwords, two `up`s and a preview between them."""
+    """What a stack's life left behind: two passwords, two private keys, two `up`s and the previews before them."""
 
     hunt: Hunt
     prints: dict[str, bytes] = field(default_factory=dict)
@@ -105,12 +106,26 @@ def _secrets_of(lab: Node, stack: Stack, time: str) -> list[Canary]:
                 found += [Canary(f"bcrypt of {line.split(':')[0]}, {time}", digest) for line, _, digest in lines]
             elif key == "config.yml":
                 found.append(Canary("HTTP secret", json.loads(text)["http"]["secret"]))
-            else:
+            elif key == ".dockerconfigjson":
                 found.append(Canary(f"dockerconfigjson, {time}", text))
                 found.append(Canary(f"auth, {time}", next(iter(json.loads(text)["auths"].values()))["auth"]))
     export = json.loads(stack.pulumi("stack", "export", "--show-secrets", "--stack", stack.name).output)
-    (stash,) = (r for r in export["deployment"]["resources"] if r["type"] == "pulumi:index:Stash")
-    return [*found, Canary("seed", json.loads(stash["outputs"]["output"]["plaintext"]))]
+    kept = {
+        resource["urn"].rpartition("::")[2]: _opened(resource["outputs"]["output"])
+        for resource in export["deployment"]["resources"]
+        if resource["type"] == "pulumi:index:Stash"
+    }
+    # One more tells since when renewals count, which is no secret.
+    assert kept.keys() == {"registry-seed", "registry-ca-1", "registry-certificate", "registry-renewals-since"}
+    found.append(Canary("seed", kept["registry-seed"]))
+    found += key_canaries("the CA's key", kept["registry-ca-1"]["key"])
+    found += key_canaries("the server's key", kept["registry-certificate"]["key"])
+    return found
+
+
+def _opened(value: Any) -> Any:  # noqa: ANN401 - any value
+    """A value of the state out of the wrapping that says it is secret."""
+    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
 
 
 def _product_secrets(lab: Node) -> list[dict[str, Any]]:
@@ -148,6 +163,28 @@ def test_the_searcher_finds_what_is_planted(lab: Node, tmp_path: Path) -> None:
 
     assert found == {(name, "planted") for name in files(tmp_path)}
     assert len(found) == 9
+
+
+def test_the_searcher_finds_a_private_key_and_not_its_certificate() -> None:
+    """As it is, in JSON, in a Secret, and one line of it; the certificate, which has the public key, is no leak."""
+    authority = Authority()
+    key = key_pem(authority.key)
+    hunt = Hunt(*key_canaries("key", key), *key_canaries("another", key_pem(Authority().key)))
+    found = {
+        form: hunt.names(data)
+        for form, data in {
+            "pem": key.encode(),
+            "json": json.dumps(json.dumps({"key": key})).encode(),
+            "secret": base64.b64encode(b"x" + key.encode() + b"yy"),
+            "line": f"+ {key.splitlines()[2]}".encode(),
+            "certificate": authority.pem.encode(),
+        }.items()
+    }
+
+    assert "key" in found["pem"] & found["json"] & found["secret"]
+    assert found["line"] == {"key, line 2"}
+    assert found["certificate"] == set()
+    assert all(name.startswith("key") for names in found.values() for name in names)
 
 
 def test_c47_state_backups_and_history_hold_no_secret(story: Story, stack: Stack) -> None:
@@ -191,6 +228,7 @@ def test_c47_objects_hold_no_secret_but_the_secrets(story: Story, lab: Node) -> 
     assert held == {
         "registry-config": {"HTTP secret"},
         "registry-htpasswd": {"bcrypt of test, second", "bcrypt of alice, first", "bcrypt of alice, second"},
+        "registry-tls": {"the server's key", "the server's key, line 1", "the server's key, line 2"},
         "regcred": {"new password", "dockerconfigjson, second", "auth, second"},
     }
 

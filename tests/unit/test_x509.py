@@ -300,10 +300,14 @@ def test_clock_is_the_machines_unless_set() -> None:
     assert x509.clock({}, NOW) == NOW
 
 
-def test_clock_that_is_no_time_is_refused() -> None:
-    """By the variable's name, with an example."""
-    with pytest.raises(ValueError, match=r"^PRIVATE_REGISTRY_NOW must be .* ISO 8601, as in .*, got \"tomorrow\"$"):
-        x509.clock({"PRIVATE_REGISTRY_NOW": "tomorrow"}, NOW)
+@pytest.mark.parametrize("text", ["tomorrow", "0001-01-01", "1969-12-31", "9999-12-31"])
+def test_clock_that_is_no_time_of_a_certificate_is_refused(text: str) -> None:
+    """By the variable's name, with the rule and an example."""
+    with pytest.raises(
+        ValueError, match=r"^PRIVATE_REGISTRY_NOW must be a .* from 1970 to 2999, as in "
+    ) as refused:
+        x509.clock({"PRIVATE_REGISTRY_NOW": text}, NOW)
+    assert str(refused.value).endswith(f'got "{text}"')
 
 
 # Reading what is given
