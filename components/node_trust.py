@@ -51,12 +51,10 @@ write() {{
 $made"
   if [ -n "$CA" ]; then put "$folder/{_CERTIFICATE}" "$CA"; else rm -f "$folder/{_CERTIFICATE}"; fi
   case "$folder" in "/nodes$CONTAINERD/"*)
+    # Without a [host] table: containerd would ask the server once more, without the CA, for what is not there.
     put "$folder/hosts.toml" "# Written by private-registry, which takes it away again.
 server = \"$SCHEME://$address\"
-
-[host.\"$SCHEME://$address\"]
-  capabilities = [\"pull\", \"resolve\", \"push\"]
-${{CA:+  ca = \"{_CERTIFICATE}\"}}"
+${{CA:+ca = \"{_CERTIFICATE}\"}}"
   esac
 }}
 

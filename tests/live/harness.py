@@ -109,8 +109,12 @@ class Node:
         account: tuple[str, str] | None = (USER, PASSWORD),
         headers: Sequence[str] = (),
         address: str = PUSH_ADDRESS,
+        resolve: str = "",
     ) -> Answer:
-        """Ask the registry's API over TLS, such as `/v2/_catalog`; without an account when it is None."""
+        """Ask the registry's API over TLS, such as `/v2/_catalog`; without an account when it is None.
+
+        `resolve`, as host:port:address, is for a name that the node does not know.
+        """
         options = [
             f'url = "https://{address}{path}"',
             f'cacert = "{CA_FILE}"',
@@ -119,6 +123,8 @@ class Node:
         ]
         if method == "HEAD":
             options.append("head")
+        if resolve:
+            options.append(f'resolve = "{resolve}"')
         if account:
             escaped = ":".join(account).replace("\\", "\\\\").replace('"', '\\"')
             options.append(f'user = "{escaped}"')

@@ -86,7 +86,7 @@ def known(lab: Node, stack: Stack) -> Known:
     return Known(
         digest=manifest.headers["docker-content-digest"],
         blob=json.loads(manifest.body)["config"]["digest"],
-        upload="/" + upload.headers["location"].split("/", 3)[3],
+        upload=upload.headers["location"],
     )
 
 
@@ -124,10 +124,12 @@ def test_the_node_address_asks_for_the_account_too(known: Known, lab: Node) -> N
 
 def test_the_service_address_asks_for_the_account_too(known: Known, lab: Node) -> None:
     """So is what Pods of the cluster reach."""
-    service = f"{lab.get('service', 'registry')['spec']['clusterIP']}:5000"
+    address = "registry.default.svc:5000"
+    resolve = f"{address}:{lab.get('service', 'registry')['spec']['clusterIP']}"
+    path = known.path("/v2/{name}/tags/list")
 
-    assert lab.registry(known.path("/v2/{name}/tags/list"), account=None, address=service).status == 401
-    assert lab.registry("/v2/_catalog", address=service).status == 200
+    assert lab.registry(path, account=None, address=address, resolve=resolve).status == 401
+    assert lab.registry("/v2/_catalog", address=address, resolve=resolve).status == 200
 
 
 @pytest.mark.parametrize("route", _ROUTES)
@@ -179,7 +181,7 @@ def test_the_account_pushes_pulls_lists_and_deletes(known: Known, lab: Node) -> 
     config = b"{}"
     digest = "sha256:" + hashlib.sha256(config).hexdigest()
     start = lab.registry("/v2/by-hand/blobs/uploads/", method="POST", headers=["Content-Length: 0"])
-    upload = "/" + start.headers["location"].split("/", 3)[3]
+    upload = start.headers["location"]
     body = json.dumps(
         {
             "schemaVersion": 2,

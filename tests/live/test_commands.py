@@ -201,7 +201,7 @@ def test_up_from_nothing_ends_with_the_proof_pod_and_a_summary(up: Result[str], 
     pods = node.get("pods", "--selector=app.kubernetes.io/name=proof")["items"]
 
     assert [pod["status"]["phase"] for pod in pods] == ["Running"]
-    assert f'address    : "{ADDRESS}"' in up.stdout
+    assert f'address        : "{ADDRESS}"' in up.stdout
     assert pods[0]["metadata"]["name"] in up.stdout
     assert "Next: `make shell`" in up.stdout
     assert "Docker provider" in up.stdout

@@ -39,7 +39,9 @@ def removal(stack: Stack, lab: Node) -> Removal:
     before = _paths(lab)
     stack.set("removeData", "true")
     update = stack.up()
-    pods = lab.get("pods", "--field-selector=status.phase!=Succeeded")["items"]
+    # Node trust stays, as it was.
+    selectors = ["--field-selector=status.phase!=Succeeded", "--selector=app.kubernetes.io/name!=node-trust"]
+    pods = lab.get("pods", *selectors)["items"]
     return Removal(
         update,
         before,

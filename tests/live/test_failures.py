@@ -99,7 +99,7 @@ def test_c21_a_stopped_engine_is_named_and_a_later_up_only_adds_what_is_missing(
     assert "Docker Engine" in failed.output or "Docker daemon" in failed.output
     assert ("created", "registry") in failed.changed
     assert resumed.changed == PROOF
-    lab.wait_for("jsonpath={.status.phase}=Running", f"pod/{fresh_stack.outputs()['proofPod']}", seconds=5)
+    lab.wait_for("jsonpath={.status.phase}=Running", f"pod/{fresh_stack.outputs()['proofPods'][0]}", seconds=5)
 
 
 def test_an_unreachable_cluster_is_named_and_nothing_is_left_behind(fresh_stack: Stack) -> None:

@@ -131,8 +131,11 @@ def test_c37_no_rolling_update_block_is_left(change: Change) -> None:
 
 
 def test_only_registry_is_replaced(change: Change) -> None:
-    """No account, no configuration, no image and no Pod that uses one depends on the registry's version."""
-    assert change.update.changed == {("replaced", "registry")}
+    """No account, no configuration, no image and no Pod that uses one depends on the registry's version.
+
+    Node trust runs the same image, and rolls without a gap.
+    """
+    assert change.update.changed == {("replaced", "registry"), ("updated", "registry-trust-daemon")}
 
 
 def test_c33_accounts_are_in_force_under_both_versions(old: Seen, change: Change) -> None:
