@@ -90,9 +90,7 @@ class ImageProof(pulumi.ComponentResource):
                     replacement_trigger=server.revision,
                     # The provider's clock starts anew at each status (4.25): without a limit of its own, an update
                     # that waits for a failed pull would never end, since those are repeated within its 10 minutes.
-                    custom_timeouts=pulumi.CustomTimeouts(
-                        create=f"{settings.timeout_seconds}s", update=f"{settings.timeout_seconds}s"
-                    ),
+                    custom_timeouts=settings.time_limit,
                     hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
                 ),
             )

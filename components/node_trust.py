@@ -184,9 +184,7 @@ class NodeTrust(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                custom_timeouts=pulumi.CustomTimeouts(
-                    create=f"{settings.timeout_seconds}s", update=f"{settings.timeout_seconds}s"
-                ),
+                custom_timeouts=settings.time_limit,
                 hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
             ),
         )

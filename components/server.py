@@ -113,7 +113,7 @@ class RegistryServer(pulumi.ComponentResource):
                 # (provider 4.25), and a push right after it is refused; a creation is waited for in full.
                 replace_on_changes=["spec"],
                 delete_before_replace=True,
-                custom_timeouts=_within(settings.timeout_seconds),
+                custom_timeouts=settings.time_limit,
                 hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
             ),
         )
@@ -142,10 +142,6 @@ class RegistryServer(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> kubernetes.core.v1.Secret:
         return kubernetes.core.v1.Secret(name, metadata={"namespace": namespace}, string_data=content, opts=opts)
-
-
-def _within(seconds: int) -> pulumi.CustomTimeouts:
-    return pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s", delete=f"{seconds}s")
 
 
 def _container(settings: Settings, folder: HostFolder) -> ContainerArgsDict:

@@ -346,6 +346,12 @@ class Settings:
         return ImageName.parse(self.test_image)
 
     @property
+    def time_limit(self) -> pulumi.CustomTimeouts:
+        """How long to wait for one resource, whatever is done to it."""
+        limit = f"{self.timeout_seconds}s"
+        return pulumi.CustomTimeouts(create=limit, update=limit, delete=limit)
+
+    @property
     def accounts(self) -> Mapping[str, str]:
         """All accounts, name to password. Secret."""
         return {self.username: self.password, **self.users}

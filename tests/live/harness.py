@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,16 @@ class Stack:
     def unset(self, key: str) -> None:
         """Remove a config value."""
         self.pulumi("config", "rm", key, "--stack", self.name)
+
+    @contextmanager
+    def settings_kept(self) -> Iterator[None]:
+        """Put the stack's file back afterwards."""
+        file = self.folder / f"Pulumi.{self.name}.yaml"
+        before = file.read_text()
+        try:
+            yield
+        finally:
+            file.write_text(before)
 
     def up(self, *words: str, check: bool = True) -> Update:
         """`pulumi up --yes`, without the preview unless asked for otherwise."""

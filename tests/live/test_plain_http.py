@@ -75,14 +75,10 @@ def _pulled(lab: Node, image: str) -> str:
 @contextmanager
 def _allowed(stack: Stack, **settings: str) -> Iterator[None]:
     """Change settings, with plain HTTP allowed for every address; the stack's file is put back."""
-    file = stack.folder / "Pulumi.dev.yaml"
-    kept = file.read_text()
-    try:
+    with stack.settings_kept():
         for key, value in {"allowPlainHttp": "true", **settings}.items():
             stack.set(key, value)
         yield
-    finally:
-        file.write_text(kept)
 
 
 def _digest(stack: Stack) -> str:

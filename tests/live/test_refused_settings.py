@@ -57,23 +57,18 @@ REFUSED = [
 @pytest.fixture
 def settings(stack: Stack) -> Iterator[Stack]:
     """The dev stack, not up, for a test that changes its settings; they are put back."""
-    file = stack.folder / "Pulumi.dev.yaml"
-    before = file.read_text()
-    yield stack
-    file.write_text(before)
+    with stack.settings_kept():
+        yield stack
 
 
 @pytest.fixture(scope="module")
 def refused(stack: Stack) -> Update:
     """One preview of a stack in which nearly everything is wrong."""
-    file = stack.folder / "Pulumi.dev.yaml"
-    before = file.read_text()
-    configure(stack, {**IN_CLEAR, "node": None})
-    stack.set("password", LONG_PASSWORD, secret=True)
-    stack.set('users["#one"]', "canary-Second-1", secret=True, path=True)
-    preview = stack.preview(check=False)
-    file.write_text(before)
-    return preview
+    with stack.settings_kept():
+        configure(stack, {**IN_CLEAR, "node": None})
+        stack.set("password", LONG_PASSWORD, secret=True)
+        stack.set('users["#one"]', "canary-Second-1", secret=True, path=True)
+        return stack.preview(check=False)
 
 
 def configure(stack: Stack, values: dict[str, Any]) -> None:
