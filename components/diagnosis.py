@@ -26,6 +26,12 @@ _WAITED: Final = "timed out waiting"
 _NO_REASONS: Final = {"ContainerCreating", "PodInitializing", "CrashLoopBackOff", "BackOff"}
 """States and events that say that something waits or failed, and not why."""
 
+_NOT_TRUSTED: Final = (
+    "The node does not trust the certificate: nodeTrust has to name its kind "
+    "(`pulumi config set nodeTrust <kind>`), and its runtime to look where that kind does "
+    "(docs/settings.md, Nodes)."
+)
+
 _NO_TEXTS: Final = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
 """The same among events that can be worth reading."""
 
@@ -61,11 +67,7 @@ def _explain(name: str, namespace: str, selector: str, kubeconfig: str) -> None:
         return
     found = reasons(objects, events)
     if found:
-        # A node waits longer after each failure, up to five minutes: more than the next `up` may wait.
-        fix = (
-            f"fix: mend that, then `kubectl delete {which}`, which has it tried at once, and `pulumi up --refresh`"
-        )
-        pulumi.log.error("\n  ".join([f"{name}: its Pods do not start:", *found, fix]))
+        pulumi.log.error("\n  ".join([f"{name}: its Pods do not start:", *found, *fixes(found, which)]))
     else:
         pulumi.log.warn(f"{name}: the cluster reports no reason yet; {by_hand} shows the Pods")
 
@@ -101,6 +103,14 @@ def reasons(objects: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, 
         if event["involvedObject"].get("uid") in wanted and event.get("reason") not in _NO_REASONS
     ]
     return list(dict.fromkeys(text for text in texts if text and text not in _NO_TEXTS))
+
+
+def fixes(found: Sequence[str], which: str) -> list[str]:
+    """Say what to do about reasons; `which` is how kubectl finds the Pods."""
+    texts = [_NOT_TRUSTED] if any("x509: " in text for text in found) else []
+    # A node waits longer after each failure, up to five minutes: more than the next `up` may wait.
+    again = f"`kubectl delete {which}`, which has it tried at once, and `pulumi up --refresh`"
+    return [*texts, f"fix: mend that, then {again}"]
 
 
 def _of_status(status: Mapping[str, Any]) -> Iterator[str]:

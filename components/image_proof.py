@@ -63,7 +63,12 @@ class ImageProof(pulumi.ComponentResource):
         def pod(resource: str, node: str) -> kubernetes.core.v1.Pod:
             return kubernetes.core.v1.Pod(
                 resource,
-                metadata={"namespace": settings.pull_namespaces[0], "labels": labels("proof", name)},
+                metadata={
+                    "namespace": settings.pull_namespaces[0],
+                    "labels": labels("proof", name),
+                    # The provider's own wait for a Pod starts anew at each event of any Pod around it (4.25).
+                    "annotations": {"pulumi.com/waitFor": "condition=Ready"},
+                },
                 spec={
                     "image_pull_secrets": [{"name": secrets[0].metadata["name"]}],
                     "node_selector": {"kubernetes.io/hostname": node} if node else None,
@@ -88,8 +93,6 @@ class ImageProof(pulumi.ComponentResource):
                     replace_on_changes=["spec"],
                     # New accounts are proven by a new pull.
                     replacement_trigger=server.revision,
-                    # The provider's clock starts anew at each status (4.25): without a limit of its own, an update
-                    # that waits for a failed pull would never end, since those are repeated within its 10 minutes.
                     custom_timeouts=settings.time_limit,
                     hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
                 ),

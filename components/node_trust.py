@@ -18,6 +18,7 @@ from components.storage import RESOURCES_OF_A_STEP
 
 _CERTIFICATE: Final = "private-registry.crt"
 _RECORD: Final = ".private-registry"
+_HEADER: Final = "# Written by private-registry, which takes it away again."
 
 _SCRIPT: Final = rf"""
 set -euf
@@ -30,9 +31,11 @@ owner() {{ head -n 1 "$1/{_RECORD}" 2>/dev/null || true; }}
 # By way of a second name, so that a runtime never reads half a file.
 put() {{ printf '%s\n' "$2" > "$1.new"; mv -f "$1.new" "$1"; }}
 
+is_foreign() {{ [ -e "$1/hosts.toml" ] && [ "$(head -n 1 "$1/hosts.toml")" != "{_HEADER}" ]; }}
+
 refuse_foreign() {{
-  if [ -e "$1/hosts.toml" ] && [ -z "$(owner "$1")" ]; then
-    echo "${{1#/nodes}}/hosts.toml is another tool's: remove it on this node, or set nodeTrust to off and have" \
+  if is_foreign "$1"; then
+    echo "${{1#/nodes}}/hosts.toml is another tool's: remove it on node $NODE, or set nodeTrust to off and have" \
       "that file trust the registry" >&2
     exit 1
   fi
@@ -51,10 +54,13 @@ write() {{
 $made"
   if [ -n "$CA" ]; then put "$folder/{_CERTIFICATE}" "$CA"; else rm -f "$folder/{_CERTIFICATE}"; fi
   case "$folder" in "/nodes$CONTAINERD/"*)
-    # Without a [host] table: containerd would ask the server once more, without the CA, for what is not there.
-    put "$folder/hosts.toml" "# Written by private-registry, which takes it away again.
+    # No host in the table: containerd would ask it first, then the server without the CA. Without the table, 1.6
+    # does not read the file.
+    put "$folder/hosts.toml" "{_HEADER}
 server = \"$SCHEME://$address\"
-${{CA:+ca = \"{_CERTIFICATE}\"}}"
+${{CA:+ca = \"{_CERTIFICATE}\"}}
+
+[host]"
   esac
 }}
 
@@ -86,7 +92,7 @@ while sleep 10 & wait $!; do
   for folder in $FOLDERS; do
     case "$(owner "$folder")" in
       "$POD") is_whole "$folder" || write "$folder" ;;
-      "") [ -e "$folder/hosts.toml" ] || write "$folder" ;;
+      "") is_foreign "$folder" || write "$folder" ;;
     esac
   done
 done
@@ -143,6 +149,10 @@ class NodeTrust(pulumi.ComponentResource):
                                     {"name": "CA", "value": authorities},
                                     {"name": "CONTAINERD", "value": known.containerd},
                                     {"name": "FOLDERS", "value": "\n".join(folders)},
+                                    {
+                                        "name": "NODE",
+                                        "value_from": {"field_ref": {"field_path": "spec.nodeName"}},
+                                    },
                                     {
                                         "name": "POD",
                                         "value_from": {"field_ref": {"field_path": "metadata.uid"}},

@@ -60,6 +60,14 @@ class PrivateRegistry(pulumi.ComponentResource):
         trust = []
         if settings.node_trust_addresses:
             trust.append(NodeTrust(f"{name}-trust", settings, authorities, child, explain).daemon_set)
+        elif self.certificates and settings.has_own_ca:
+            # Said here, since a stack whose first `up` fails has no outputs, and it fails while no node has the CA.
+            self.certificates.authorities.apply(
+                lambda pem: pulumi.log.info(
+                    f"private-registry:nodeTrust is off: have each node trust this CA for {self.address}\n{pem}",
+                    resource=self,
+                )
+            )
 
         folder = HostFolder(settings.host_path, settings.node)
         # A CA that follows another is trusted before it is served; with the first there is nobody to wait for.

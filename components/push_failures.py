@@ -5,6 +5,8 @@ Owns the advice that goes with the engine's own error, which does not say who ha
 
 from __future__ import annotations
 
+import base64
+
 import pulumi
 
 from components.references import Address
@@ -34,10 +36,10 @@ def advice(address: Address, authorities: str) -> str:
     # An engine verifies no certificate of a loopback address.
     if authorities and not address.is_loopback:
         folder = f"/etc/docker/certs.d/{address}"
+        # One line, since the engine indents what it prints, and an indented here-document does not end.
+        content = base64.b64encode(authorities.encode()).decode()
         lines += [
             "If it names an unknown authority, type once, as root on the engine's machine:",
-            f"mkdir -p {folder} && cat > {folder}/ca.crt <<'END'",
-            f"{authorities.strip()}",
-            "END",
+            f"mkdir -p {folder} && echo {content} | base64 -d > {folder}/ca.crt",
         ]
     return "\n".join(lines)

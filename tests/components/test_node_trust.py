@@ -306,7 +306,7 @@ class Disk:
         with log.open("wb") as stderr:
             process = subprocess.Popen(
                 [*self.shell, option, script],
-                env={**variables, "POD": uid, "PATH": self.path},
+                env={**variables, "POD": uid, "NODE": "node-1", "PATH": self.path},
                 stderr=stderr,
                 # With the pause that it leaves behind.
                 start_new_session=True,
@@ -352,7 +352,8 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 def test_containerd_is_told_address_and_ca(disk: Disk) -> None:
     """In the form that it reads at each pull; the CA's path counts from the folder itself.
 
-    With a table for the address as well, it would ask for a missing image twice, and report the second answer.
+    With a host in the table, it would ask for a missing image twice, and report the second answer; without the
+    table, version 1.6 does not read the file.
     """
     disk.run().until_ready()
 
@@ -362,6 +363,7 @@ def test_containerd_is_told_address_and_ca(disk: Disk) -> None:
         assert tomllib.loads((folder / "hosts.toml").read_text()) == {
             "server": f"https://{address}",
             "ca": CERTIFICATE,
+            "host": {},
         }
         assert (folder / CERTIFICATE).read_text().strip() == CA.certificate.strip()
 
@@ -386,7 +388,8 @@ def test_containerd_is_told_of_plain_http_without_any_ca(disk: Disk) -> None:
         f"{CONTAINERD}/10.0.0.5:5000/{RECORD}",
     }
     assert tomllib.loads((disk.folder("10.0.0.5:5000") / "hosts.toml").read_text()) == {
-        "server": "http://10.0.0.5:5000"
+        "server": "http://10.0.0.5:5000",
+        "host": {},
     }
 
 
@@ -450,7 +453,7 @@ def test_another_tools_file_is_refused_by_its_name_on_the_node(disk: Disk) -> No
 
     assert pod.ends() == 1
     assert pod.log.read_text() == (
-        f"{CONTAINERD}/localhost:5000/hosts.toml is another tool's: remove it on this node, "
+        f"{CONTAINERD}/localhost:5000/hosts.toml is another tool's: remove it on node node-1, "
         "or set nodeTrust to off and have that file trust the registry\n"
     )
     assert disk.files() == before
@@ -529,6 +532,17 @@ def test_single_file_that_somebody_removed_is_put_back(disk: Disk, name: str) ->
     (disk.folder("10.0.0.5:5000") / name).unlink()
 
     eventually(lambda: disk.files() == files)
+
+
+def test_record_that_somebody_removed_is_written_again(disk: Disk) -> None:
+    """The file beside it still says whose it is."""
+    pod = disk.run(pause="0.02").until_ready()
+    files = disk.files()
+    (disk.folder("10.0.0.5:5000") / RECORD).unlink()
+
+    eventually(lambda: disk.files() == files)
+    pod.terminate()
+    assert not (disk.folder("10.0.0.5:5000") / "hosts.toml").exists()
 
 
 def test_file_that_another_tool_put_there_later_stays(disk: Disk) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.diagnosis import reasons
+from components.diagnosis import fixes, reasons
 
 
 def pod(**status: object) -> dict[str, Any]:
@@ -67,3 +67,19 @@ def test_each_text_comes_once_and_without_noise() -> None:
     ]
 
     assert reasons([pod()], events) == ["Failed to pull image"]
+
+
+def test_fix_has_the_pods_tried_at_once() -> None:
+    """The node's next try may be minutes away."""
+    [fix] = fixes(["not found"], "pods --selector a=b")
+
+    assert "`kubectl delete pods --selector a=b`" in fix
+    assert fix.endswith("and `pulumi up --refresh`")
+
+
+def test_certificate_that_is_not_trusted_is_a_matter_of_node_trust() -> None:
+    """The runtime's own words name neither the setting nor the folder."""
+    hint, fix = fixes(["Head https://registry: x509: certificate signed by unknown authority"], "pods")
+
+    assert "`pulumi config set nodeTrust <kind>`" in hint
+    assert fix.startswith("fix: ")

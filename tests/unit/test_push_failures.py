@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from components.push_failures import advice
 from components.references import Address
 
@@ -20,10 +22,14 @@ def test_advice_names_who_has_to_reach_what_and_the_setting() -> None:
 
 def test_advice_holds_the_ca_and_the_folder_with_the_port() -> None:
     """A stack whose first `up` fails has no outputs to read them from."""
-    _, _, *command = advice(Address("registry.test", 5443), PEM).splitlines()
-
+    *_, command = advice(Address("registry.test", 5443), PEM).splitlines()
     folder = "/etc/docker/certs.d/registry.test:5443"
-    assert command == [f"mkdir -p {folder} && cat > {folder}/ca.crt <<'END'", *PEM.splitlines(), "END"]
+    start, _, rest = command.partition("echo ")
+    content, _, end = rest.partition(" | ")
+
+    assert start == f"mkdir -p {folder} && "
+    assert base64.b64decode(content).decode() == PEM
+    assert end == f"base64 -d > {folder}/ca.crt"
 
 
 def test_no_ca_is_needed_on_loopback() -> None:
