@@ -13,13 +13,13 @@ import pulumi_kubernetes as kubernetes
 
 from components.diagnosis import explain_failures
 from components.kubeconfig import resolve
-from components.settings import Settings
+from components.stack_configuration import load
 from components.x509 import clock
 
 
 async def program() -> pulumi.Inputs:
     """Declare a stack's registry; give the stack's outputs."""
-    settings = Settings.load(pulumi.Config())
+    settings = load(pulumi.Config())
     kubeconfig = resolve(settings.kubeconfig, settings.kube_context, os.environ)
     try:
         now = clock(os.environ, datetime.now(UTC))

@@ -13,8 +13,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import x509
-from components.settings import CERTIFICATE, Place, Problems, Settings, SettingsError, provided_pair
+from components import certificate_rules, x509
+from components.problems import Place, Problems, SettingsError
+from components.settings import CERTIFICATE, Settings, provided_pair
 
 
 class Certificates(pulumi.ComponentResource):
@@ -152,9 +153,9 @@ def _check_time(problems: Problems, pem: str, settings: Settings, now: datetime,
     """Check whether clients would accept a chain at this time."""
     with problems.caught(*place):
         chain = x509.certificates(pem)
-        x509.check_valid(chain[0], now)
+        certificate_rules.check_valid(chain[0], now)
         if settings.tls_ca:
-            x509.check_chain(chain, x509.certificates(settings.tls_ca), settings.host, now)
+            certificate_rules.check_chain(chain, x509.certificates(settings.tls_ca), settings.host, now)
 
 
 def _decoded(data: Mapping[str, str], part: str) -> str:

@@ -1,30 +1,23 @@
 """Everything that a stack may decide.
 
 Owns the settings and their defaults, which `Pulumi.yaml` repeats for the engine (a test holds the two
-together), and is the only reader of `pulumi.Config`. The rules live with their concerns, in the pure
-modules; here each meets its key and its fix, and all that is wrong is reported at once. Secrets are plain
-text in here so that they can be checked; whoever passes them on wraps them in `pulumi.Output.secret` first.
+together). The rules live with their concerns, in the pure modules; here each meets its key and its fix, and
+all that is wrong is reported at once. Secrets are plain text in here so that they can be checked; whoever
+passes them on wraps them in `pulumi.Output.secret` first.
 """
 
-import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, Self
+from typing import Final
 
 import pulumi
 from cryptography.x509 import Certificate
-from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components import accounts, cluster, kubeconfig, references, runtimes, x509
+from components import accounts, certificate_rules, cluster, plain_http, references, runtimes, x509
+from components.problems import Place, Problems
 from components.references import Address, ImageName
 from components.runtimes import CertsFolders
-
-_PROJECT: Final = "private-registry"
-
-Place = tuple[str, str]
-"""A setting, as messages call it, and what puts it right."""
 
 CERTIFICATE: Final[Place] = ("tlsCertificate", "`pulumi config set tlsCertificate <file>`")
 _KEY: Final[Place] = (
@@ -43,34 +36,6 @@ _KINDS: Final[Mapping[object, str]] = {
 }
 
 
-class SettingsError(pulumi.RunError, ValueError):
-    """One or more settings cannot work. As a RunError, the engine shows it without a traceback."""
-
-    problems: tuple[str, ...]
-    """A line for each: key, value unless it is secret, rule and fix."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n  ".join(["The settings cannot work:", *self.problems]))
-
-
-class Problems(list[str]):
-    """What was found wrong so far, a line each."""
-
-    @contextmanager
-    def caught(self, key: str, fix: str) -> Iterator[None]:
-        """Turn the broken rule of a setting into a line, and go on."""
-        try:
-            yield
-        except ValueError as broken:
-            self.append(f"{_PROJECT}:{key} {broken}; fix: {fix}")
-
-    def raise_any(self) -> None:
-        """Raise SettingsError if anything was found."""
-        if self:
-            raise SettingsError(self)
-
-
 def key_of(field_name: str) -> str:
     """Give the stack's key of a field: `push_host` is set as `pushHost`."""
     first, *others = field_name.split("_")
@@ -81,8 +46,8 @@ def key_of(field_name: str) -> str:
 class Settings:
     """Checked settings. `Pulumi.yaml` describes each, under its name in camelCase.
 
-    Made by `load` from a stack, or directly by another program. Both raise SettingsError for what cannot
-    work.
+    Made by `stack_configuration.load` from a stack, or directly by another program. Both raise SettingsError
+    for what cannot work.
     """
 
     host: str = ""
@@ -120,25 +85,6 @@ class Settings:
     kubeconfig: str = field(default="", repr=False)
     kube_context: str = ""
     timeout_seconds: int = 120
-
-    @classmethod
-    def load(cls, config: pulumi.Config) -> Self:
-        """Read a stack's settings. Also refuses misspelt keys, and secrets in clear text."""
-        # The engine reports a password that is missing; elsewhere the rule about empty ones does.
-        values: dict[str, Any] = {"password": ""}
-        known = {key_of(item.name): item for item in fields(cls)}
-        for key, item in known.items():
-            text = config.get(key)
-            if text is not None:
-                values[item.name] = text if item.type is str else _parsed(text)
-        problems = Problems(_misspelt(key, known) for key in _keys_set(config.name) if key not in known)
-        problems += _secrets_in_clear(config, values)
-        try:
-            settings = cls(**values)
-        except SettingsError as error:
-            raise SettingsError([*problems, *error.problems]) from None
-        problems.raise_any()
-        return settings
 
     def __post_init__(self) -> None:
         """Check everything, and keep addresses, folder, certificates and collections in one spelling."""
@@ -361,12 +307,9 @@ class Settings:
         """What works only if something outside the program is set up too: a text each, for people."""
         if self.tls != "off":
             return ()
-        texts = []
-        if not self.address.is_loopback:
-            texts.append(_plain_http_pull(self.address, containerd_knows=bool(self.certs_folders.containerd)))
-        if not self.push_address.is_loopback:
-            texts.append(_plain_http_push(self.push_address))
-        return tuple(texts)
+        return plain_http.warnings(
+            self.address, self.push_address, containerd_knows=bool(self.certs_folders.containerd)
+        )
 
 
 def provided_pair(
@@ -379,48 +322,17 @@ def provided_pair(
     chain: list[Certificate] = []
     with problems.caught(*certificate):
         chain = x509.certificates(given.certificate)
-        x509.check_server(chain[0], names)
+        certificate_rules.check_server(chain[0], names)
     with problems.caught(*key):
         private_key = x509.private_key(given.key)
         if chain:
-            x509.check_match(private_key, chain)
+            certificate_rules.check_match(private_key, chain)
             return x509.Pair(x509.to_pem(chain), x509.key_to_pem(private_key))
     return given
 
 
-def _plain_http_pull(address: Address, *, containerd_knows: bool) -> str:
-    lines = [
-        f"{_PROJECT}:tls is off: accounts and images travel in clear between the nodes and {address}.",
-        "With Docker as the nodes' runtime, add to /etc/docker/daemon.json on each and restart Docker:",
-        f'  {{"insecure-registries": ["{address}"]}}',
-    ]
-    if not containerd_knows:
-        lines += [
-            f"With containerd, write /etc/containerd/certs.d/{address}/hosts.toml on each, or set nodeTrust:",
-            f'  server = "http://{address}"',
-            f'  [host."http://{address}"]',
-            '    capabilities = ["pull", "resolve"]',
-        ]
-    return "\n".join(lines)
-
-
-def _plain_http_push(address: Address) -> str:
-    return f"""\
-{_PROJECT}:tls is off: the Docker Engine refuses to push to {address} by plain HTTP until it is told otherwise.
-Add to its /etc/docker/daemon.json and restart it, or reach the registry through localhost:
-  {{"insecure-registries": ["{address}"]}}"""
-
-
 def _set(arguments: str) -> str:
     return f"`pulumi config set {arguments}`"
-
-
-def _parsed(text: str) -> object:
-    """Read a value that is no string, which config holds as JSON; other text fails its type check."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _check_kind(value: object, kind: object, *, secret: bool) -> None:
@@ -440,47 +352,3 @@ def _check_kind(value: object, kind: object, *, secret: bool) -> None:
             type(value).__name__ if secret or isinstance(value, pulumi.Output) else json.dumps(value, default=repr)
         )
         raise ValueError(f"must be {_KINDS[kind]}, got {shown}")
-
-
-def _keys_set(namespace: str) -> list[str]:
-    """List the keys under a namespace that the stack sets, without the namespace.
-
-    `pulumi.Config` cannot enumerate. The language host puts every key into PULUMI_CONFIG before it starts
-    the program and copies them to the SDK's own map, which is also what `set_all_config` fills; reading
-    both keeps this right if the host stops doing either.
-    """
-    prefix = f"{namespace}:"
-    return sorted(
-        {key.removeprefix(prefix) for key in (*CONFIG.get(), *get_config_env()) if key.startswith(prefix)}
-    )
-
-
-def _misspelt(key: str, known: Mapping[str, object]) -> str:
-    """Say that a key is no setting. Its value is not shown: it may be a password under a wrong name."""
-    alike = {name.lower(): name for name in known}
-    nearest = difflib.get_close_matches(key.lower().replace("_", "").replace("-", ""), alike, n=1)
-    hint = f"did you mean {alike[nearest[0]]}?" if nearest else "docs/settings.md lists all"
-    return f"{_PROJECT}:{key} is not a setting; {hint} fix: `pulumi config rm {key}`, then set the right one"
-
-
-def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[str]:
-    """Find secrets that stand unencrypted in the stack's file.
-
-    The engine knows this of a whole key only: one encrypted user hides that another is not.
-    """
-    fixes = {
-        "password": "`pulumi config set --secret password`",
-        "users": "`pulumi config rm users`, then `pulumi config set --secret --path users.<name>` for each",
-        "tlsKey": "`pulumi config set --secret tlsKey < key.pem`, or give the path of the file",
-        "kubeconfig": "`pulumi config set --secret kubeconfig`, or give the path of the file",
-    }
-    used = {key for key in ("password", "users") if values.get(key)}
-    if x509.is_content(values.get("tls_key", "")):
-        used.add("tlsKey")
-    if kubeconfig.is_content(values.get("kubeconfig", "")):
-        used.add("kubeconfig")
-    return [
-        f"{_PROJECT}:{key} must be encrypted, but stands in clear text in the stack's file; fix: {fix}"
-        for key, fix in fixes.items()
-        if key in used and not is_config_secret(config.full_key(key))
-    ]

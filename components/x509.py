@@ -1,24 +1,24 @@
-"""Certificates: which names they carry, how they are made and when renewed, and which of other people's can work.
+"""Certificates: how they are read, written and made, which names they carry, and when they are renewed.
 
-Owns the reading and writing of PEM, the CA and server certificates made here, and the rules for those that are
-given. Keeps nothing and reads no clock: the caller keeps what was made, and says what time it is. A broken rule
-is a `ValueError` whose text begins with "must" and never holds a key.
+Owns PEM, and the CA and server certificates made here. Keeps nothing and reads no clock: the caller keeps what
+was made, and says what time it is. A broken rule is a `ValueError` whose text begins with "must" and never holds
+a key.
 """
 
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509 import Certificate, verification
+from cryptography.x509 import Certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CLOCK: Final = "PRIVATE_REGISTRY_NOW"
@@ -41,7 +41,6 @@ _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def make_leaf(ca: Pair, names: Iterable[str], days: int, now: datetime) -> Pair:
     """
     [issuer] = certificates(ca.certificate)
     if now > issuer.not_valid_after_utc:
-        raise ValueError(f"must be raised, since its CA ended on {_day(issuer.not_valid_after_utc)}")
+        raise ValueError(f"must be raised, since its CA ended on {day(issuer.not_valid_after_utc)}")
     issuer_key = private_key(ca.key)
     issuer_identifier = x509.SubjectKeyIdentifier.from_public_key(issuer_key.public_key())
     key = ec.generate_private_key(ec.SECP256R1())
@@ -134,7 +133,7 @@ def make_leaf(ca: Pair, names: Iterable[str], days: int, now: datetime) -> Pair:
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_identifier), critical=False
         )
-        .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([alternative(name) for name in names]), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
     return Pair(to_pem([certificate]), key_to_pem(key))
@@ -162,6 +161,11 @@ def not_after(pem: str) -> datetime:
 def fingerprint(pem: str) -> str:
     """Give the SHA-256 of a text of certificates, as hexadecimal digits."""
     return hashlib.sha256(pem.encode()).hexdigest()
+
+
+def day(moment: datetime) -> str:
+    """Write a day in UTC, as in 2026-01-31."""
+    return moment.astimezone(UTC).date().isoformat()
 
 
 def is_content(text: str) -> bool:
@@ -220,112 +224,12 @@ def key_to_pem(key: PrivateKey) -> str:
     ).decode()
 
 
-def check_match(key: PrivateKey, chain: Sequence[Certificate]) -> None:
-    """Refuse a key that is not that of the first certificate."""
-    matching = [_has_key(certificate, key) for certificate in chain]
-    if matching[0]:
-        return
-    if any(matching):
-        raise ValueError(
-            "must belong to the first certificate of the chain, "
-            f"got the key of number {matching.index(True) + 1}, which therefore has to come first"
-        )
-    raise ValueError(f"must belong to the certificate of {_subject(chain[0])}, got the key of another")
-
-
-def check_server(leaf: Certificate, names: Iterable[str]) -> None:
-    """Refuse a certificate that is not for servers, or does not carry each of these names and IP addresses."""
-    usage = _extension(leaf, x509.ExtendedKeyUsage)
-    if usage and not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage):
-        raise ValueError("must be for servers, but its extended key usage leaves out serverAuth")
-    alternatives = list(_extension(leaf, x509.SubjectAlternativeName) or ())
-    # The common name is not looked at: no client of today does.
-    written = [str(item.value) for item in alternatives if isinstance(item, x509.DNSName | x509.IPAddress)]
-    missing = [name for name in names if not any(_covers(item, name) for item in alternatives)]
-    if missing:
-        wanted = " and ".join(_described(name, written) for name in missing)
-        raise ValueError(f"must carry {wanted} as a subject alternative name, got {', '.join(written) or 'none'}")
-
-
-def check_valid(certificate: Certificate, now: datetime) -> None:
-    """Refuse a certificate that is not valid yet, or no longer."""
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if now > end:
-        raise ValueError(f"must be valid now, {_day(now)}, but ended on {_day(end)}")
-    if now < begin:
-        raise ValueError(f"must be valid now, {_day(now)}, but begins on {_day(begin)}")
-
-
-def check_chain(chain: Sequence[Certificate], authorities: Sequence[Certificate], name: str, now: datetime) -> None:
-    """Refuse a chain that clients which trust only these authorities would not accept for a name or IP address."""
-    leaf, *intermediates = chain
-    if leaf in authorities:
-        # A certificate that signed itself is its own authority: clients accept it, the library does not.
-        return
-    ca_policy, ee_policy = _policies()
-    builder = verification.PolicyBuilder().store(verification.Store(list(authorities))).time(now)
-    builder = builder.extension_policies(ca_policy=ca_policy, ee_policy=ee_policy)
+def alternative(name: str) -> x509.IPAddress | x509.DNSName:
+    """Give a name or IP address as certificates carry it."""
     try:
-        builder.build_server_verifier(_alternative(name)).verify(leaf, intermediates)
-    except verification.VerificationError as problem:
-        last = _last_known(leaf, authorities, intermediates)
-        # Of a missing issuer the library says only that candidates are exhausted.
-        reason = str(problem) if last in authorities else _missing_issuer(last)
-        raise ValueError(f"must lead to a certificate in tlsCa, but {reason}") from None
-
-
-def _policies() -> tuple[verification.ExtensionPolicy, verification.ExtensionPolicy]:
-    """What is asked of CAs and of the server's certificate.
-
-    The library's own rules are those of public CAs; a private one made with `openssl req -x509` would fail them,
-    though containerd, Docker and curl accept it.
-    """
-    either = verification.Criticality.AGNOSTIC
-
-    def may_sign(_policy: verification.Policy, _ca: Certificate, usage: x509.KeyUsage | None) -> None:
-        if usage and not usage.key_cert_sign:
-            raise ValueError("an issuer may not sign certificates")
-
-    ca, ee = (
-        policy.may_be_present(x509.AuthorityKeyIdentifier, either, None).may_be_present(
-            x509.SubjectKeyIdentifier, either, None
-        )
-        for policy in (
-            verification.ExtensionPolicy.webpki_defaults_ca(),
-            verification.ExtensionPolicy.webpki_defaults_ee(),
-        )
-    )
-    ca = ca.require_present(x509.BasicConstraints, either, None).may_be_present(x509.KeyUsage, either, may_sign)
-    return ca, ee
-
-
-def _last_known(
-    leaf: Certificate, authorities: Sequence[Certificate], intermediates: Sequence[Certificate]
-) -> Certificate:
-    """Follow the issuers from a certificate to an authority, or as far as they are known."""
-    current, left = leaf, [*authorities, *intermediates]
-    while current not in authorities:
-        issuer = next((other for other in left if _issued(other, current)), None)
-        if issuer is None:
-            break
-        left.remove(issuer)
-        current = issuer
-    return current
-
-
-def _missing_issuer(certificate: Certificate) -> str:
-    if certificate.issuer == certificate.subject:
-        return f"its root {_subject(certificate)} is not there"
-    issuer = certificate.issuer.rfc4514_string()
-    return f'"{issuer}", which issued {_subject(certificate)}, is neither there nor in the chain'
-
-
-def _issued(issuer: Certificate, certificate: Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _begin(now: datetime) -> datetime:
@@ -366,56 +270,9 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _alternative(name: str) -> x509.IPAddress | x509.DNSName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _extension(certificate: Certificate, kind: type[_Extension]) -> _Extension | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-    except (ValueError, x509.DuplicateExtension):
-        raise ValueError("must have extensions that can be read, each once") from None
-
-
-def _covers(alternative: x509.GeneralName, name: str) -> bool:
-    """Whether clients that connect to a name accept this alternative; `*` stands for one whole first label."""
-    wanted = _alternative(name)
-    if isinstance(wanted, x509.IPAddress) or not isinstance(alternative, x509.DNSName):
-        return alternative == wanted
-    pattern, name = alternative.value.lower(), name.lower()
-    return pattern in {name, f"*.{name.partition('.')[2]}"}
-
-
-def _described(name: str, written: Sequence[str]) -> str:
-    if not isinstance(_alternative(name), x509.IPAddress):
-        return f"the DNS name {name}"
-    as_text = " (which is there as a DNS name, where no client looks for it)" if name in written else ""
-    return f"the IP address {name}{as_text}"
-
-
-def _has_key(certificate: Certificate, key: PrivateKey) -> bool:
-    try:
-        return certificate.public_key() == key.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return False
-
-
 def _kind(key: object) -> str:
     if isinstance(key, rsa.RSAPrivateKey):
         return f"RSA of {key.key_size} bits"
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return f"EC on {key.curve.name}"
     return "another kind"
-
-
-def _subject(certificate: Certificate) -> str:
-    return f'"{certificate.subject.rfc4514_string()}"'
-
-
-def _day(moment: datetime) -> str:
-    return moment.astimezone(UTC).date().isoformat()

@@ -12,12 +12,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from components.x509 import Pair
+from components.x509 import Pair, certificates
 
 NOW: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """Make a key usage."""
+    uses = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign"
+    all_uses = (*uses.split(), "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{use: use in allowed for use in all_uses})
+
+
+SIGNS: Final = key_usage("key_cert_sign", "crl_sign")
+SERVES: Final = key_usage("digital_signature")
 
 
 @dataclass(frozen=True)
@@ -106,3 +117,9 @@ def key_pem(
     """Write a private key."""
     encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
+
+
+def one(pair: Pair | str) -> x509.Certificate:
+    """Read a single certificate."""
+    [certificate] = certificates(pair if isinstance(pair, str) else pair.certificate)
+    return certificate

@@ -15,7 +15,7 @@ import pytest
 from google.protobuf import json_format  # type: ignore[import-untyped]  # no stubs
 from pulumi.runtime.proto import resource_pb2
 
-from components import x509
+from components import certificate_rules, x509
 from components.certificates import Certificates
 from components.settings import Settings
 from components.x509 import Pair
@@ -174,9 +174,9 @@ def test_outputs_fit_each_other() -> None:
     state = declared(push_host="push.test", namespace="team", certificate_days=30)
     chain = x509.certificates(state.text("certificate"))
 
-    x509.check_match(x509.private_key(clear(state.outputs["key"])), chain)
-    x509.check_server(chain[0], x509.names_of(("10.0.0.5", "push.test"), "registry", "team"))
-    x509.check_chain(chain, x509.certificates(state.text("authorities")), "10.0.0.5", NOW)
+    certificate_rules.check_match(x509.private_key(clear(state.outputs["key"])), chain)
+    certificate_rules.check_server(chain[0], x509.names_of(("10.0.0.5", "push.test"), "registry", "team"))
+    certificate_rules.check_chain(chain, x509.certificates(state.text("authorities")), "10.0.0.5", NOW)
     assert state.text("not_after") == "2026-03-02"
     assert state.text("fingerprint") == x509.fingerprint(state.text("certificate"))
     assert state.one(CERTIFICATES).outputs == {
@@ -259,9 +259,9 @@ def test_raised_generation_trusts_new_and_old_ca_and_signs_with_the_new() -> Non
 
     assert set(second.all(STASH)) == set(first.all(STASH)) | {"registry-ca-2"}
     assert x509.to_pem([old]) == first.text("authorities")
-    x509.check_chain(x509.certificates(second.text("certificate")), [new], "10.0.0.5", NOW)
+    certificate_rules.check_chain(x509.certificates(second.text("certificate")), [new], "10.0.0.5", NOW)
     with pytest.raises(ValueError, match="neither there nor in the chain"):
-        x509.check_chain(x509.certificates(second.text("certificate")), [old], "10.0.0.5", NOW)
+        certificate_rules.check_chain(x509.certificates(second.text("certificate")), [old], "10.0.0.5", NOW)
 
 
 def test_generation_raised_again_drops_the_oldest_ca() -> None:

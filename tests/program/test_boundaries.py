@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPONENTS = sorted((ROOT / "components").glob("*.py"))
-PURE = ("accounts", "cluster", "commands", "distribution", "labels", "references", "runtimes", "x509")
+PURE = (
+    "accounts",
+    "certificate_rules",
+    "cluster",
+    "commands",
+    "distribution",
+    "labels",
+    "plain_http",
+    "references",
+    "runtimes",
+    "x509",
+)
 
 
 def imports(source: str) -> Iterator[str]:
@@ -52,22 +65,38 @@ def test_pure_modules_do_without_pulumi(module: str) -> None:
     assert [name for name in imports(source(module)) if name.startswith("pulumi")] == []
 
 
-def test_kubeconfig_takes_only_its_kind_of_error_from_pulumi() -> None:
+@pytest.mark.parametrize("module", ["kubeconfig", "problems"])
+def test_only_the_kind_of_error_is_taken_from_pulumi(module: str) -> None:
     """By which the engine shows the text alone, without a traceback."""
-    assert pulumi_names(source("kubeconfig")) == {"RunError"}
-    assert {name for name in imports(source("kubeconfig")) if name.startswith("pulumi")} == {"pulumi"}
+    assert pulumi_names(source(module)) == {"RunError"}
+    assert {name for name in imports(source(module)) if name.startswith("pulumi")} == {"pulumi"}
 
 
-def test_settings_need_no_provider() -> None:
+@pytest.mark.parametrize("module", ["settings", "stack_configuration"])
+def test_settings_need_no_provider(module: str) -> None:
     """Another program can check its settings without loading the Kubernetes SDK."""
-    assert {name for name in imports(source("settings")) if name.startswith("pulumi")} == {"pulumi"}
+    assert {name for name in imports(source(module)) if name.startswith("pulumi")} == {"pulumi"}
 
 
-def test_only_settings_read_the_configuration() -> None:
+def test_nothing_that_reads_settings_loads_a_provider() -> None:
+    """Nor what it imports: the SDK is loaded while the engine starts the providers, which needs the settings."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, components.stack_configuration; print(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert "components.settings" in loaded
+    assert [name for name in loaded if name.startswith(("pulumi_kubernetes", "pulumi_docker"))] == []
+
+
+def test_only_one_module_reads_the_configuration() -> None:
     """All else gets checked values; `__main__.py` hands the configuration over."""
     readers = [file.stem for file in COMPONENTS if "Config" in pulumi_names(source(file.stem))]
 
-    assert readers == ["settings"]
+    assert readers == ["stack_configuration"]
     assert (ROOT / "__main__.py").read_text(encoding="utf-8").count("Config") == 1
 
 

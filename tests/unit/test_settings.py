@@ -1,46 +1,22 @@
-"""Settings: defaults, what each key refuses, and how a stack is read."""
+"""Settings: defaults, what each key refuses, and what follows from them."""
 
-import json
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime.config import CONFIG
 
+from components import plain_http
+from components.problems import SettingsError
 from components.references import Address, ImageName
 from components.runtimes import CertsFolders
-from components.settings import Settings, SettingsError, key_of
+from components.settings import Settings, key_of
 from components.x509 import Pair
 from tests.authority import Authority
 
 PASSWORD = "canary-canary"
 NEEDED = {"host": "10.0.0.5", "node": "minikube", "password": PASSWORD}
-Load = Callable[..., Settings]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Read settings from a stack's configuration: keys as the engine passes them, all values text."""
-    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
-
-    def read(
-        values: dict[str, str] | None = None,
-        *,
-        secret: tuple[str, ...] = ("password", "users"),
-        **needed: str,
-    ) -> Settings:
-        config = {key: value for key, value in {**NEEDED, **(values or {}), **needed}.items() if value != "unset"}
-        pulumi.runtime.set_all_config(
-            {key if ":" in key else f"private-registry:{key}": value for key, value in config.items()},
-            [f"private-registry:{key}" for key in secret],
-        )
-        return Settings.load(pulumi.Config("private-registry"))
-
-    yield read
-    pulumi.runtime.set_all_config({}, [])
 
 
 def made(**values: Any) -> Settings:  # noqa: ANN401 - wrong types are among the cases
@@ -57,174 +33,11 @@ def problems(**values: Any) -> tuple[str, ...]:  # noqa: ANN401 - wrong types ar
     return refused.value.problems
 
 
-def test_a_stack_needs_host_node_and_password_only(load: Load) -> None:
-    """All else has a default, and both ways of making settings agree on it."""
-    assert load() == Settings(host="10.0.0.5", node="minikube", password=PASSWORD)
-
-
-def test_every_kind_of_value_is_read(load: Load) -> None:
-    """The engine passes numbers, booleans, lists and objects as JSON text."""
-    settings = load(
-        {
-            "port": "5443",
-            "deleteEnabled": "true",
-            "pullNamespaces": '["a", "b"]',
-            "proofNodes": '["node-1"]',
-            "users": json.dumps({"alice": PASSWORD}),
-            "pushHost": "127.0.0.1",
-        }
-    )
-
-    assert settings.port == 5443
-    assert settings.delete_enabled is True
-    assert settings.pull_namespaces == ("a", "b")
-    assert settings.proof_nodes == ("node-1",)
-    assert settings.accounts == {"registry": PASSWORD, "alice": PASSWORD}
-    assert settings.push_host == "127.0.0.1"
-
-
-def test_c48_false_is_off(load: Load) -> None:
-    """To Python, the text `false` is true."""
-    assert load({"deleteEnabled": "false"}).delete_enabled is False
-
-
-@pytest.mark.parametrize("password", ["0123456", "1e5", "true", "null", '{"a": 1}', " x "])
-def test_c48_passwords_stay_as_typed(load: Load, password: str) -> None:
-    """What looks like a number or JSON is text all the same."""
-    assert load(password=password, development="true").password == password
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("port", "abc", 'must be an integer, got "abc"'),
-        ("port", "5000.5", "must be an integer, got 5000.5"),
-        ("port", "true", "must be an integer, got true"),
-        ("deleteEnabled", "True", 'must be true or false, got "True"'),
-        ("deleteEnabled", "1", "must be true or false, got 1"),
-        ("pullNamespaces", "default", 'must be a list of strings, got "default"'),
-        ("pullNamespaces", '["a", 1]', 'must be a list of strings, got ["a", 1]'),
-        ("users", "canary", "must be an object of names and passwords, got str"),
-        ("users", '["canary"]', "must be an object of names and passwords, got list"),
-    ],
-)
-def test_c48_wrong_types_are_refused_by_name(load: Load, key: str, value: str, message: str) -> None:
-    """Where no engine checks them first; a secret's value is not shown."""
-    with pytest.raises(SettingsError) as refused:
-        load({key: value})
-
-    assert refused.value.problems == (f"private-registry:{key} {message}; fix: see {key} in docs/settings.md",)
-
-
 def test_an_output_is_no_string() -> None:
     """`config.require_secret` gives an Output, whose value cannot be checked here."""
     assert problems(password=pulumi.Output) == (
         "private-registry:password must be a string, got type; fix: see password in docs/settings.md",
     )
-
-
-@pytest.mark.parametrize(
-    ("wrong", "right"),
-    [
-        ("pasword", "password"),
-        ("push_host", "pushHost"),
-        ("pushhost", "pushHost"),
-        ("namespaces", "namespace"),
-    ],
-)
-def test_misspelt_keys_are_refused_with_the_nearest_right_one(load: Load, wrong: str, right: str) -> None:
-    """The engine ignores unknown keys, and a default would be used in silence."""
-    with pytest.raises(SettingsError) as refused:
-        load({wrong: PASSWORD})
-
-    [problem] = refused.value.problems
-    assert problem == (
-        f"private-registry:{wrong} is not a setting; did you mean {right}? "
-        f"fix: `pulumi config rm {wrong}`, then set the right one"
-    )
-    assert PASSWORD not in str(refused.value)
-
-
-def test_unknown_keys_without_a_likeness_are_refused(load: Load) -> None:
-    """There the list of all settings helps."""
-    with pytest.raises(SettingsError, match=r"xyzzy is not a setting; docs/settings\.md lists all"):
-        load({"xyzzy": "1"})
-
-
-def test_misspelt_keys_are_found_in_the_environment_of_the_language_host(
-    load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The host passes the stack's keys there too."""
-    config = {f"private-registry:{key}": value for key, value in NEEDED.items()} | {"private-registry:nod": "x"}
-    load()
-    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
-    CONFIG.set({})
-
-    with pytest.raises(SettingsError, match=r"did you mean node\?"):
-        Settings.load(pulumi.Config("private-registry"))
-
-
-def test_keys_of_other_namespaces_are_left_alone(load: Load) -> None:
-    """Providers and Pulumi have settings of their own."""
-    assert load({"kubernetes:context": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).host == "10.0.0.5"
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("password", PASSWORD),
-        ("users", '{"al": "canary-canary"}'),
-        ("kubeconfig", '{"a": "canary"}'),
-        ("tlsKey", "-----BEGIN PRIVATE KEY-----\ncanary"),
-    ],
-)
-def test_c47_secrets_in_clear_text_are_refused(load: Load, key: str, value: str) -> None:
-    """They would stand in the stack's file, in state and in previews."""
-    with pytest.raises(SettingsError) as refused:
-        load(
-            {"tls": "off", "host": "localhost", key: value},
-            secret=tuple({"password", "users", "kubeconfig"} - {key}),
-        )
-
-    [problem] = refused.value.problems
-    assert problem.startswith(
-        f"private-registry:{key} must be encrypted, but stands in clear text in the stack's file"
-    )
-    assert "--secret" in problem
-    assert "canary" not in problem
-
-
-def test_no_users_and_a_path_of_a_kubeconfig_need_no_encryption(load: Load) -> None:
-    """The engine's own default for users is not secret."""
-    assert load({"users": "{}", "kubeconfig": "~/.kube/config"}, secret=("password",)).users == {}
-
-
-def test_a_missing_password_is_refused(load: Load) -> None:
-    """Where no engine asks for it first."""
-    with pytest.raises(
-        SettingsError, match="private-registry:password must not be empty; fix: `pulumi config set --s"
-    ):
-        load(password="unset")
-
-
-def test_all_problems_are_reported_at_once(load: Load) -> None:
-    """One run, one list: misspelt keys, secrets in clear and broken rules."""
-    with pytest.raises(SettingsError) as refused:
-        load({"prt": "1", "port": "0", "replicas": "2"}, secret=(), host="unset")
-
-    assert [line.split()[0].removeprefix("private-registry:") for line in refused.value.problems] == [
-        "prt",
-        "password",
-        "port",
-        "host",
-        "replicas",
-    ]
-    assert str(refused.value).count("\n") == len(refused.value.problems)
-
-
-def test_the_engine_shows_the_message_without_a_traceback() -> None:
-    """The Python host does that for a RunError."""
-    assert issubclass(SettingsError, pulumi.RunError)
 
 
 @pytest.mark.parametrize(
@@ -412,37 +225,17 @@ def test_secrets_stay_out_of_the_repr() -> None:
     assert "host='10.0.0.5'" in shown
 
 
-DOCKER = """\
-private-registry:tls is off: accounts and images travel in clear between the nodes and 10.0.0.5:5000.
-With Docker as the nodes' runtime, add to /etc/docker/daemon.json on each and restart Docker:
-  {"insecure-registries": ["10.0.0.5:5000"]}"""
-CONTAINERD = """
-With containerd, write /etc/containerd/certs.d/10.0.0.5:5000/hosts.toml on each, or set nodeTrust:
-  server = "http://10.0.0.5:5000"
-  [host."http://10.0.0.5:5000"]
-    capabilities = ["pull", "resolve"]"""
+@pytest.mark.parametrize(
+    ("values", "knows"), [({}, True), ({"node_trust": "off"}, False)], ids=["told", "left alone"]
+)
+def test_c14_plain_http_at_other_machines_comes_with_what_it_needs(values: dict[str, str], *, knows: bool) -> None:
+    """For both addresses; containerd's part is left out where nodes are told of it anyway."""
+    shown = made(tls="off", allow_plain_http=True, push_host="10.0.0.6", **values).warnings
 
-
-@pytest.mark.parametrize(("node_trust", "text"), [("kubeadm", DOCKER), ("off", DOCKER + CONTAINERD)])
-def test_c14_plain_http_at_other_machines_comes_with_the_settings_it_needs(node_trust: str, text: str) -> None:
-    """The exact lines with the address filled in: for Docker, and for containerd if nobody else tells it."""
-    assert made(tls="off", allow_plain_http=True, host="10.0.0.5", node_trust=node_trust).warnings == (text,)
-
-
-def test_c14_pushing_to_another_machine_needs_the_engines_consent() -> None:
-    """Only the engine's own loopback is exempt."""
-    [push] = made(tls="off", allow_plain_http=True, host="127.0.0.1", push_host="10.0.0.6").warnings
-
-    assert push.startswith("private-registry:tls is off: the Docker Engine refuses to push to 10.0.0.6:5000 by ")
-    assert '{"insecure-registries": ["10.0.0.6:5000"]}' in push
-
-
-def test_c14_each_address_has_its_own_warning() -> None:
-    """Nodes first, then the engine: they are told in different places."""
-    pull, push = made(tls="off", allow_plain_http=True, push_host="10.0.0.6").warnings
-
-    assert ("10.0.0.5:5000" in pull, "10.0.0.6:5000" in pull) == (True, False)
-    assert ("10.0.0.5:5000" in push, "10.0.0.6:5000" in push) == (False, True)
+    assert shown == plain_http.warnings(
+        Address("10.0.0.5", 5000), Address("10.0.0.6", 5000), containerd_knows=knows
+    )
+    assert len(shown) == 2
 
 
 def test_c14_loopback_needs_no_warning() -> None:
@@ -559,15 +352,6 @@ def test_certificate_that_would_not_be_used_is_refused(name: str) -> None:
         f"private-registry:{key_of(name)} must not be set while tls is generated, which makes all of its own; "
         f"fix: `pulumi config set tls provided`, or `pulumi config rm {key_of(name)}`"
     )
-
-
-def test_key_as_a_path_needs_no_encryption(load: Load, tmp_path: Path) -> None:
-    """The file is not in the stack's file."""
-    pair = Authority().issue("10.0.0.5")
-    (tmp_path / "tls.key").write_text(pair.key)
-    values = {"tls": "provided", "tlsCertificate": pair.certificate, "tlsKey": str(tmp_path / "tls.key")}
-
-    assert load(values).tls_key == pair.key
 
 
 def test_key_stays_out_of_the_repr() -> None:

@@ -1,0 +1,207 @@
+"""A stack's configuration: how each kind of value is read, and what only a stack's file can get wrong."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pulumi
+import pytest
+from pulumi.runtime.config import CONFIG
+
+from components import stack_configuration
+from components.problems import SettingsError
+from components.settings import Settings
+from tests.authority import Authority
+
+PASSWORD = "canary-canary"
+NEEDED = {"host": "10.0.0.5", "node": "minikube", "password": PASSWORD}
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Read settings from a stack's configuration: keys as the engine passes them, all values text."""
+    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
+
+    def read(
+        values: dict[str, str] | None = None,
+        *,
+        secret: tuple[str, ...] = ("password", "users"),
+        **needed: str,
+    ) -> Settings:
+        config = {key: value for key, value in {**NEEDED, **(values or {}), **needed}.items() if value != "unset"}
+        pulumi.runtime.set_all_config(
+            {key if ":" in key else f"private-registry:{key}": value for key, value in config.items()},
+            [f"private-registry:{key}" for key in secret],
+        )
+        return stack_configuration.load(pulumi.Config("private-registry"))
+
+    yield read
+    pulumi.runtime.set_all_config({}, [])
+
+
+def test_a_stack_needs_host_node_and_password_only(load: Load) -> None:
+    """All else has a default, and both ways of making settings agree on it."""
+    assert load() == Settings(host="10.0.0.5", node="minikube", password=PASSWORD)
+
+
+def test_every_kind_of_value_is_read(load: Load) -> None:
+    """The engine passes numbers, booleans, lists and objects as JSON text."""
+    settings = load(
+        {
+            "port": "5443",
+            "deleteEnabled": "true",
+            "pullNamespaces": '["a", "b"]',
+            "proofNodes": '["node-1"]',
+            "users": json.dumps({"alice": PASSWORD}),
+            "pushHost": "127.0.0.1",
+        }
+    )
+
+    assert settings.port == 5443
+    assert settings.delete_enabled is True
+    assert settings.pull_namespaces == ("a", "b")
+    assert settings.proof_nodes == ("node-1",)
+    assert settings.accounts == {"registry": PASSWORD, "alice": PASSWORD}
+    assert settings.push_host == "127.0.0.1"
+
+
+def test_c48_false_is_off(load: Load) -> None:
+    """To Python, the text `false` is true."""
+    assert load({"deleteEnabled": "false"}).delete_enabled is False
+
+
+@pytest.mark.parametrize("password", ["0123456", "1e5", "true", "null", '{"a": 1}', " x "])
+def test_c48_passwords_stay_as_typed(load: Load, password: str) -> None:
+    """What looks like a number or JSON is text all the same."""
+    assert load(password=password, development="true").password == password
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("port", "abc", 'must be an integer, got "abc"'),
+        ("port", "5000.5", "must be an integer, got 5000.5"),
+        ("port", "true", "must be an integer, got true"),
+        ("deleteEnabled", "True", 'must be true or false, got "True"'),
+        ("deleteEnabled", "1", "must be true or false, got 1"),
+        ("pullNamespaces", "default", 'must be a list of strings, got "default"'),
+        ("pullNamespaces", '["a", 1]', 'must be a list of strings, got ["a", 1]'),
+        ("users", "canary", "must be an object of names and passwords, got str"),
+        ("users", '["canary"]', "must be an object of names and passwords, got list"),
+    ],
+)
+def test_c48_wrong_types_are_refused_by_name(load: Load, key: str, value: str, message: str) -> None:
+    """Where no engine checks them first; a secret's value is not shown."""
+    with pytest.raises(SettingsError) as refused:
+        load({key: value})
+
+    assert refused.value.problems == (f"private-registry:{key} {message}; fix: see {key} in docs/settings.md",)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("pasword", "password"),
+        ("push_host", "pushHost"),
+        ("pushhost", "pushHost"),
+        ("namespaces", "namespace"),
+    ],
+)
+def test_misspelt_keys_are_refused_with_the_nearest_right_one(load: Load, wrong: str, right: str) -> None:
+    """The engine ignores unknown keys, and a default would be used in silence."""
+    with pytest.raises(SettingsError) as refused:
+        load({wrong: PASSWORD})
+
+    [problem] = refused.value.problems
+    assert problem == (
+        f"private-registry:{wrong} is not a setting; did you mean {right}? "
+        f"fix: `pulumi config rm {wrong}`, then set the right one"
+    )
+    assert PASSWORD not in str(refused.value)
+
+
+def test_unknown_keys_without_a_likeness_are_refused(load: Load) -> None:
+    """There the list of all settings helps."""
+    with pytest.raises(SettingsError, match=r"xyzzy is not a setting; docs/settings\.md lists all"):
+        load({"xyzzy": "1"})
+
+
+def test_misspelt_keys_are_found_in_the_environment_of_the_language_host(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host passes the stack's keys there too."""
+    config = {f"private-registry:{key}": value for key, value in NEEDED.items()} | {"private-registry:nod": "x"}
+    load()
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
+    CONFIG.set({})
+
+    with pytest.raises(SettingsError, match=r"did you mean node\?"):
+        stack_configuration.load(pulumi.Config("private-registry"))
+
+
+def test_keys_of_other_namespaces_are_left_alone(load: Load) -> None:
+    """Providers and Pulumi have settings of their own."""
+    assert load({"kubernetes:context": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).host == "10.0.0.5"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("password", PASSWORD),
+        ("users", '{"al": "canary-canary"}'),
+        ("kubeconfig", '{"a": "canary"}'),
+        ("tlsKey", "-----BEGIN PRIVATE KEY-----\ncanary"),
+    ],
+)
+def test_c47_secrets_in_clear_text_are_refused(load: Load, key: str, value: str) -> None:
+    """They would stand in the stack's file, in state and in previews."""
+    with pytest.raises(SettingsError) as refused:
+        load(
+            {"tls": "off", "host": "localhost", key: value},
+            secret=tuple({"password", "users", "kubeconfig"} - {key}),
+        )
+
+    [problem] = refused.value.problems
+    assert problem.startswith(
+        f"private-registry:{key} must be encrypted, but stands in clear text in the stack's file"
+    )
+    assert "--secret" in problem
+    assert "canary" not in problem
+
+
+def test_no_users_and_a_path_of_a_kubeconfig_need_no_encryption(load: Load) -> None:
+    """The engine's own default for users is not secret."""
+    assert load({"users": "{}", "kubeconfig": "~/.kube/config"}, secret=("password",)).users == {}
+
+
+def test_a_missing_password_is_refused(load: Load) -> None:
+    """Where no engine asks for it first."""
+    with pytest.raises(
+        SettingsError, match="private-registry:password must not be empty; fix: `pulumi config set --s"
+    ):
+        load(password="unset")
+
+
+def test_all_problems_are_reported_at_once(load: Load) -> None:
+    """One run, one list: misspelt keys, secrets in clear and broken rules."""
+    with pytest.raises(SettingsError) as refused:
+        load({"prt": "1", "port": "0", "replicas": "2"}, secret=(), host="unset")
+
+    assert [line.split()[0].removeprefix("private-registry:") for line in refused.value.problems] == [
+        "prt",
+        "password",
+        "port",
+        "host",
+        "replicas",
+    ]
+    assert str(refused.value).count("\n") == len(refused.value.problems)
+
+
+def test_key_as_a_path_needs_no_encryption(load: Load, tmp_path: Path) -> None:
+    """The file is not in the stack's file."""
+    pair = Authority().issue("10.0.0.5")
+    (tmp_path / "tls.key").write_text(pair.key)
+    values = {"tls": "provided", "tlsCertificate": pair.certificate, "tlsKey": str(tmp_path / "tls.key")}
+
+    assert load(values).tls_key == pair.key
