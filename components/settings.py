@@ -15,7 +15,7 @@ import pulumi
 from cryptography.x509 import Certificate
 
 from components import accounts, certificate_rules, cluster, plain_http, references, runtimes, x509
-from components.problems import Place, Problems
+from components.problems import PROJECT, Place, Problems
 from components.references import Address, ImageName
 from components.runtimes import CertsFolders
 
@@ -304,12 +304,17 @@ class Settings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What works only if something outside the program is set up too: a text each, for people."""
-        if self.tls != "off":
-            return ()
-        return plain_http.warnings(
-            self.address, self.push_address, containerd_knows=bool(self.certs_folders.containerd)
-        )
+        """What people should know before they say yes: a text each."""
+        texts = []
+        if self.remove_data:
+            texts.append(
+                f"{PROJECT}:removeData is true: `up` stops the registry and deletes every image "
+                f"in {self.host_path}/registry on node {self.node}; to keep them: `pulumi config rm removeData`"
+            )
+        if self.tls == "off":
+            knows = bool(self.certs_folders.containerd)
+            texts += plain_http.warnings(self.address, self.push_address, containerd_knows=knows)
+        return tuple(texts)
 
 
 def provided_pair(

@@ -266,6 +266,13 @@ def provided(pair: Pair, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - wro
     return {"tls": "provided", "tls_certificate": pair.certificate, "tls_key": pair.key, **values}
 
 
+def test_removal_of_images_is_warned_of() -> None:
+    """In the preview, with the node and the folder, before anybody says yes."""
+    [warning] = made(remove_data=True, host_path="/srv/images").warnings
+
+    assert "deletes every image in /srv/images/registry on node minikube" in warning
+
+
 def test_certificate_made_elsewhere_is_taken_as_content_or_by_path(tmp_path: Path) -> None:
     """Both count as the same, so that changing over changes nothing."""
     authority = Authority()
