@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.commands import commands
 from components.private_registry import PrivateRegistry
 from components.settings import Settings
 from tests.authority import DAY
@@ -25,25 +26,14 @@ from tests.components.declaration import (
 from tests.components.recorder import Recorder
 
 
-def commands(**values: Any) -> dict[str, str]:  # noqa: ANN401 - any setting
-    """Give the commands of a registry with these settings."""
-    given: dict[str, str] = {}
-    Recorder().run(lambda: given.update(PrivateRegistry("registry", Settings(**{**NEEDED, **values})).commands))
-    return given
+def test_commands_are_those_of_the_settings() -> None:
+    """Ready to paste, for whoever declares the registry to export."""
+    values: dict[str, Any] = {**NEEDED, "push_host": "127.0.0.1"}
+    settings = Settings(**values)
+    given: list[dict[str, str]] = []
+    Recorder().run(lambda: given.append(PrivateRegistry("registry", settings).commands))
 
-
-def test_commands_name_push_address_account_and_image() -> None:
-    """Ready to paste where the Docker Engine runs, hence through its address; none holds the password."""
-    assert commands(push_host="127.0.0.1", port=5443, username="ci", test_image="team/app:2") == {
-        "login": "docker login 127.0.0.1:5443 --username ci",
-        "push": "docker push 127.0.0.1:5443/team/app:2",
-        "pull": "docker pull 127.0.0.1:5443/team/app:2",
-        "catalog": "curl --cacert <(pulumi stack output ca) --user ci https://127.0.0.1:5443/v2/_catalog",
-        "trust": (
-            "mkdir -p /etc/docker/certs.d/10.0.0.5:5443 && "
-            "pulumi stack output ca > /etc/docker/certs.d/10.0.0.5:5443/ca.crt"
-        ),
-    }
+    assert given == [commands(settings)]
 
 
 def test_outputs_are_both_addresses() -> None:

@@ -260,6 +260,13 @@ class Stack:
         self.unset("timeoutSeconds")
         return failed
 
+    def type_the_fix(self, output: str) -> Update:
+        """Do what the message of a failed `up` says: delete the Pods, and let `up` look at the cluster first."""
+        command, up = re.findall(r"`([^`]+)`", output.partition("fix: mend that, then ")[2])[:2]
+        self.node.run(["sh", "-c", command])
+        assert up == "pulumi up --refresh"
+        return self.up("--refresh")
+
     def preview(self, *words: str, check: bool = True) -> Update:
         """`pulumi preview`."""
         return self.pulumi("preview", "--stack", self.name, *words, check=check)

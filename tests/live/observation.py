@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.live.harness import CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node
+from cryptography import x509
+
+from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node
 
 REGISTRY_PODS = "app.kubernetes.io/name=registry"
+NODE_TRUST = "app.kubernetes.io/name=node-trust"
 PROOF_PODS = "app.kubernetes.io/name=proof"
 MANIFEST = "Accept: application/vnd.docker.distribution.manifest.v2+json"
 _PODS = "/api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io/name%3Dregistry"
@@ -117,3 +120,19 @@ def stored(node: Node, repository: str, *, account: tuple[str, str] = (USER, PAS
         printed = node.run(["bash", "-c", command], stdin=f'user = "{":".join(account)}"').stdout
         blobs[blob["digest"]] = f"sha256:{printed.split()[0]}"
     return StoredImage(answer.headers["docker-content-digest"], answer.body, blobs)
+
+
+def served(node: Node, address: str = ADDRESS) -> list[x509.Certificate]:
+    """The chain that the registry serves at this moment."""
+    words = ["openssl", "s_client", "-connect", address, "-showcerts"]
+    return x509.load_pem_x509_certificates(node.run(words, stdin="").stdout.encode())
+
+
+def trust(node: Node) -> list[tuple[str, str]]:
+    """What changes when something is done to nodes: the DaemonSet's generation and its Pods, each with its uid."""
+    items = node.get("daemonsets,pods", f"--selector={NODE_TRUST}")["items"]
+    assert {item["kind"] for item in items} == {"DaemonSet", "Pod"}
+    return [
+        (item["metadata"]["uid"], str(item["metadata"]["generation"]) if item["kind"] == "DaemonSet" else "")
+        for item in items
+    ]

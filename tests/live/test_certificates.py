@@ -11,19 +11,11 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from lab.topology import FIRST
 from tests.live.harness import ADDRESS, PUSH_ADDRESS, Node, Stack, Update
-from tests.live.observation import PodHistory, versions
+from tests.live.observation import PodHistory, served, trust, versions
 
 CLOCK = "PRIVATE_REGISTRY_NOW"
-NODE_NAME = "minikube"
-"""The node's host name, which it knows itself by, as a further name for the registry."""
-_NODE_TRUST = "--selector=app.kubernetes.io/name=node-trust"
-
-
-def served(node: Node, address: str = ADDRESS) -> list[x509.Certificate]:
-    """The chain that the registry serves at this moment."""
-    words = ["openssl", "s_client", "-connect", address, "-showcerts"]
-    return x509.load_pem_x509_certificates(node.run(words, stdin="").stdout.encode())
 
 
 def alternatives(certificate: x509.Certificate) -> tuple[set[str], set[str]]:
@@ -31,16 +23,6 @@ def alternatives(certificate: x509.Certificate) -> tuple[set[str], set[str]]:
     found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     addresses = {str(address) for address in found.get_values_for_type(x509.IPAddress)}
     return addresses, set(found.get_values_for_type(x509.DNSName))
-
-
-def trust(node: Node) -> list[tuple[str, str]]:
-    """What changes when something is done to nodes: the DaemonSet's generation and its Pods, each with its uid."""
-    items = node.get("daemonsets,pods", _NODE_TRUST)["items"]
-    assert {item["kind"] for item in items} == {"DaemonSet", "Pod"}
-    return [
-        (item["metadata"]["uid"], str(item["metadata"]["generation"]) if item["kind"] == "DaemonSet" else "")
-        for item in items
-    ]
 
 
 @dataclass(frozen=True)
@@ -150,17 +132,17 @@ def test_c16_addresses_are_served_as_addresses_and_names_as_names(lab: Node) -> 
 def test_a_further_name_is_in_a_new_certificate_of_the_same_ca(stack: Stack, lab: Node) -> None:
     """The engine pushes by that name in the same `up`, and the next one changes nothing."""
     [old], authority = served(lab), stack.outputs()["ca"]
-    stack.set("pushHost", NODE_NAME)
+    stack.set("pushHost", FIRST.name)
     stack.up()
-    [new] = served(lab, f"{NODE_NAME}:5000")
+    [new] = served(lab, f"{FIRST.name}:5000")
     (addresses, names), (old_addresses, old_names) = alternatives(new), alternatives(old)
 
     assert new.serial_number != old.serial_number
-    assert (addresses - old_addresses, names - old_names) == (set(), {NODE_NAME})
+    assert (addresses - old_addresses, names - old_names) == (set(), {FIRST.name})
     assert old_addresses | old_names < addresses | names
-    assert lab.registry("/v2/", address=f"{NODE_NAME}:5000").status == 200
+    assert lab.registry("/v2/", address=f"{FIRST.name}:5000").status == 200
     assert stack.outputs()["ca"] == authority
-    assert stack.outputs()["commands"]["push"].startswith(f"docker push {NODE_NAME}:5000/")
+    assert stack.outputs()["commands"]["push"].startswith(f"docker push {FIRST.name}:5000/")
     assert stack.up("--expect-no-changes").changed == set()
 
 

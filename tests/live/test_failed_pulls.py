@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 
-from tests.live.harness import Node, Stack, Update
+from tests.live.harness import Node, Stack
 
 IMAGE = "192.168.99.100:5000/alpine_test@"
 
@@ -23,14 +22,6 @@ def new_image(stack: Stack, label: str) -> None:
     """Change the test image's content: the new one is what the proof Pod pulls next."""
     with (stack.folder / "test-image" / "Dockerfile").open("a") as file:
         file.write(f"LABEL version={label}\n")
-
-
-def type_the_fix(stack: Stack, output: str) -> Update:
-    """Do what the message says: delete the Pods, and let `up` look at the cluster first."""
-    command, up = re.findall(r"`([^`]+)`", output.partition("fix: mend that, then ")[2])[:2]
-    stack.node.run(["sh", "-c", command])
-    assert up == "pulumi up --refresh"
-    return stack.up("--refresh")
 
 
 def proof_runs(stack: Stack, lab: Node) -> bool:
@@ -50,7 +41,7 @@ def test_c29_a_wrong_pull_secret_is_named_and_the_fix_in_the_message_works(deplo
     lab.kubectl("patch", "secret", "regcred", "--type=merge", f"--patch={patch}")
     new_image(deployed, "secret")
     failed = deployed.up_that_fails()
-    mended = type_the_fix(deployed, failed.output)
+    mended = deployed.type_the_fix(failed.output)
 
     assert failed.code != 0
     assert "registry-proof-pod: its Pods do not start:" in failed.output

@@ -13,9 +13,8 @@ import pytest
 
 from lab.topology import FIRST, SECOND
 from tests.live.harness import ADDRESS, CA_FILE, PUSH_ADDRESS, Node, Stack, Update
-from tests.live.observation import named, until, versions
+from tests.live.observation import NODE_TRUST, named, until, versions
 
-TRUST_PODS = "app.kubernetes.io/name=node-trust"
 CONTAINERD, DOCKER = "/etc/containerd/certs.d", "/etc/docker/certs.d"
 WRITTEN = sorted(
     f"{folder}/{address}/{file}"
@@ -50,7 +49,7 @@ def files(lab: Node, node: str) -> dict[str, str]:
 
 def trust_pod(lab: Node, node: str) -> dict[str, Any]:
     """The Pod of the DaemonSet on a node."""
-    words = ["pods", f"--selector={TRUST_PODS}", f"--field-selector=spec.nodeName={node}"]
+    words = ["pods", f"--selector={NODE_TRUST}", f"--field-selector=spec.nodeName={node}"]
     [found] = lab.get(*words)["items"]
     pod: dict[str, Any] = found
     return pod
@@ -71,10 +70,7 @@ def mended(stack: Stack, lab: Node) -> Mended:
     failed = stack.up_that_fails()
     before = versions(lab)
     stack.set("nodeTrust", "minikube")
-    command, up = re.findall(r"`([^`]+)`", failed.output.partition("fix: mend that, then ")[2])[:2]
-    lab.run(["sh", "-c", command])
-    assert up == "pulumi up --refresh"
-    update = stack.up("--refresh")
+    update = stack.type_the_fix(failed.output)
     return Mended(failed, before, update, versions(lab))
 
 

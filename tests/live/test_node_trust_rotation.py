@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from components.x509 import to_pem
 from lab.topology import FIRST, MEMBERS, SECOND
 from tests.live.harness import ADDRESS, CA_FILE, PUSH_ADDRESS, Node, Stack, Update
-from tests.live.observation import until
+from tests.live.observation import served, until
 
 CONTAINERD, DOCKER = "/etc/containerd/certs.d", "/etc/docker/certs.d"
 NODES = [FIRST.name, SECOND.name]
@@ -99,20 +100,6 @@ def accepts(lab: Node, node: str, certificate: str) -> bool:
     return lab.run(verify, stdin=certificate, node=node, check=False).returncode == 0
 
 
-def served(lab: Node) -> str:
-    """The certificate that the registry serves."""
-    ask = f"openssl s_client -connect {ADDRESS} < /dev/null 2> /dev/null | openssl x509"
-    return lab.run(["sh", "-c", ask]).stdout
-
-
-def type_the_fix(stack: Stack, output: str) -> Update:
-    """Do what the message says: delete the Pods, and let `up` look at the cluster first."""
-    command, up = re.findall(r"`([^`]+)`", output.partition("fix: mend that, then ")[2])[:2]
-    stack.node.run(["sh", "-c", command])
-    assert up == "pulumi up --refresh"
-    return stack.up("--refresh")
-
-
 @dataclass(frozen=True)
 class Deployed:
     """The stack's first `up`, which another tool's file stopped, and the one after its removal."""
@@ -161,7 +148,7 @@ def deployed(foreign: dict[str, list[str]], stack: Stack, lab: Node) -> Deployed
     refused = stack.up_that_fails()
     found = lab.run(["sh", "-c", f"cat {Path(ANOTHER_TOOL_S).parent}/*"], node=SECOND.name).stdout
     lab.run(["rm", "-r", str(Path(ANOTHER_TOOL_S).parent)], node=SECOND.name)
-    return Deployed(foreign, refused, found, type_the_fix(stack, refused.output), pulled(lab))
+    return Deployed(foreign, refused, found, stack.type_the_fix(refused.output), pulled(lab))
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +173,7 @@ def rotated(
     """`caGeneration` raised to 2 by an `up`, while each node pulls all the time."""
     assert deployed.update.code == 0
     [first] = authorities(lab, SECOND.name)
-    certificate, before = served(lab), unrelated(lab)
+    certificate, before = to_pem(served(lab)), unrelated(lab)
     assert set(before) > set(bystanders)
     folder = tmp_path_factory.mktemp("pulls")
     marker = folder / "go-on"

@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from components.x509 import Pair
+from lab import topology
 from tests.authority import DAY, Authority, key_pem
 from tests.live.canaries import Hunt, files, key_canaries
 from tests.live.harness import ADDRESS, Node, Stack, Update
-from tests.live.observation import PodHistory, versions
-from tests.live.test_certificates import NODE_NAME, served, trust
+from tests.live.observation import PodHistory, served, trust, versions
 
 HOST = ADDRESS.partition(":")[0]
 SECRET = "web-tls"
@@ -34,6 +34,7 @@ def _issue() -> Pair:
     return Pair(pair.certificate + INTERMEDIATE_PEM, pair.key)
 
 
+NODE_NAME = topology.FIRST.name
 FIRST, SECOND, THIRD, FOURTH = (_issue() for _ in range(4))
 
 

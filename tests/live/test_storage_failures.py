@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.harness import Node, Stack, Update
+from tests.live.harness import Node, Stack
 
 FOLDER = "/data/registry"
-TRY_AT_ONCE = "kubectl delete pods --namespace default --selector"
 
 
 @pytest.fixture
@@ -21,13 +20,6 @@ def read_only_disk(lab: Node) -> Iterator[None]:
     lab.run(["sh", "-ec", script])
     yield
     lab.run(["umount", FOLDER], check=False)
-
-
-def tried_again(stack: Stack, output: str) -> Update:
-    """Type the command that the message gives as the fix, then `up`."""
-    start = output.index(TRY_AT_ONCE)
-    stack.node.run(["sh", "-c", output[start : output.index("`", start)]])
-    return stack.up()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +42,7 @@ def test_c40_a_file_in_the_folders_place_is_named_and_a_later_up_goes_on(fresh_s
     lab.run(["sh", "-c", f"rm -rf {FOLDER} && mkdir -p /data && touch {FOLDER}"])
     failed = fresh_stack.up_that_fails()
     lab.run(["rm", FOLDER])
-    mended = tried_again(fresh_stack, failed.output)
+    mended = fresh_stack.type_the_fix(failed.output)
 
     assert failed.code != 0
     assert failed.seconds < 60
@@ -67,7 +59,7 @@ def test_c40_a_read_only_disk_is_named_before_any_push_and_a_later_up_goes_on(
     """The registry does not start on a disk on which each push would fail, even where the folder is its own."""
     failed = fresh_stack.up_that_fails()
     lab.run(["umount", FOLDER])
-    mended = tried_again(fresh_stack, failed.output)
+    mended = fresh_stack.type_the_fix(failed.output)
 
     assert failed.code != 0
     assert failed.seconds < 60
