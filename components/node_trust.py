@@ -7,6 +7,7 @@ when it is destroyed. It has no access to the Kubernetes API and sees no other f
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import pulumi
@@ -16,87 +17,7 @@ from components.labels import labels, selector
 from components.settings import Settings
 from components.storage import RESOURCES_OF_A_STEP
 
-_CERTIFICATE: Final = "private-registry.crt"
-_RECORD: Final = ".private-registry"
-_HEADER: Final = "# Written by private-registry, which takes it away again."
-
-_SCRIPT: Final = rf"""
-set -euf
-# Folders stand a line each: spaces are allowed in them.
-IFS="$(printf '\n ')"; IFS="${{IFS% }}"
-# A folder's record says which Pod wrote there last, and whether the folder itself is ours. The newest Pod takes
-# over; one that is replaced finds another's name, and leaves the files to it.
-owner() {{ head -n 1 "$1/{_RECORD}" 2>/dev/null || true; }}
-
-# By way of a second name, so that a runtime never reads half a file.
-put() {{ printf '%s\n' "$2" > "$1.new"; mv -f "$1.new" "$1"; }}
-
-is_foreign() {{ [ -e "$1/hosts.toml" ] && [ "$(head -n 1 "$1/hosts.toml")" != "{_HEADER}" ]; }}
-
-refuse_foreign() {{
-  if is_foreign "$1"; then
-    echo "${{1#/nodes}}/hosts.toml is another tool's: remove it on node $NODE, or set nodeTrust to off and have" \
-      "that file trust the registry" >&2
-    exit 1
-  fi
-}}
-
-write() {{
-  folder="$1" address="${{1##*/}}" made=found
-  if [ ! -d "$folder" ]; then
-    made=made
-    mkdir "$folder"
-  elif [ -n "$(owner "$folder")" ]; then
-    made="$(sed -n 2p "$folder/{_RECORD}")"
-  fi
-  # Ours from here on, whatever happens.
-  put "$folder/{_RECORD}" "$POD
-$made"
-  if [ -n "$CA" ]; then put "$folder/{_CERTIFICATE}" "$CA"; else rm -f "$folder/{_CERTIFICATE}"; fi
-  case "$folder" in "/nodes$CONTAINERD/"*)
-    # No host in the table: containerd would ask it first, then the server without the CA. Without the table, 1.6
-    # does not read the file.
-    put "$folder/hosts.toml" "{_HEADER}
-server = \"$SCHEME://$address\"
-${{CA:+ca = \"{_CERTIFICATE}\"}}
-
-[host]"
-  esac
-}}
-
-is_whole() {{
-  [ -z "$CA" ] || [ -e "$1/{_CERTIFICATE}" ] || return 1
-  case "$1" in "/nodes$CONTAINERD/"*) [ -e "$1/hosts.toml" ] ;; esac
-}}
-
-remove() {{
-  for folder in $FOLDERS; do
-    [ "$(owner "$folder")" = "$POD" ] || continue
-    made="$(sed -n 2p "$folder/{_RECORD}")"
-    rm -f "$folder/hosts.toml" "$folder/{_CERTIFICATE}" "$folder/{_RECORD}"
-    [ "$made" = found ] || rmdir "$folder" 2>/dev/null || true
-  done
-  exit 0
-}}
-
-rm -f /ready/yes
-for folder in $FOLDERS; do refuse_foreign "$folder"; done
-# An end in the middle of a file waits for its last line, or would leave half of it behind.
-ended=
-trap 'ended=yes' TERM
-for folder in $FOLDERS; do write "$folder"; done
-touch /ready/yes
-trap remove TERM
-[ -z "$ended" ] || remove
-while sleep 10 & wait $!; do
-  for folder in $FOLDERS; do
-    case "$(owner "$folder")" in
-      "$POD") is_whole "$folder" || write "$folder" ;;
-      "") is_foreign "$folder" || write "$folder" ;;
-    esac
-  done
-done
-"""
+_SCRIPT: Final = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 
 
 class NodeTrust(pulumi.ComponentResource):

@@ -534,6 +534,17 @@ def test_single_file_that_somebody_removed_is_put_back(disk: Disk, name: str) ->
     eventually(lambda: disk.files() == files)
 
 
+def test_file_that_somebody_put_in_place_of_ours_stays_at_the_end(disk: Disk) -> None:
+    """Whoever edits it takes it over, though the folder is ours."""
+    pod = disk.run().until_ready()
+    rule = disk.folder("10.0.0.5:5000") / "hosts.toml"
+    rule.write_text("foreign")
+
+    pod.terminate()
+    assert rule.read_text() == "foreign"
+    assert [path.name for path in rule.parent.iterdir()] == ["hosts.toml"]
+
+
 def test_record_that_somebody_removed_is_written_again(disk: Disk) -> None:
     """The file beside it still says whose it is."""
     pod = disk.run(pause="0.02").until_ready()
