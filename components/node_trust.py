@@ -44,7 +44,8 @@ class NodeTrust(pulumi.ComponentResource):
         folders = [f"/nodes{path}/{address}" for path in runtimes for address in settings.node_trust_addresses]
         self.daemon_set = kubernetes.apps.v1.DaemonSet(
             f"{name}-daemon",
-            metadata={"namespace": settings.namespace, "labels": labels("node-trust", name)},
+            # A fixed name: an `up` that was killed while it waited for this would otherwise make a second one.
+            metadata={"name": name, "namespace": settings.namespace, "labels": labels("node-trust", name)},
             spec={
                 "selector": {"match_labels": selector("node-trust", name)},
                 # The new Pod first, and on all nodes at once: between two Pods a node would trust nobody.

@@ -29,12 +29,14 @@ def ended(stack: Stack, signal: str, *, when: str) -> tuple[int, str]:
 
 def objects(lab: Node) -> list[str]:
     """How many objects of each kind the namespace holds, apart from what Kubernetes itself puts there."""
-    names = lab.kubectl("get", "deployments,replicasets,pods,secrets,services", "--output=name").split()
+    names = lab.kubectl("get", "deployments,daemonsets,replicasets,pods,secrets,services", "--output=name").split()
     return sorted(name.partition("/")[0] for name in names if name != "service/kubernetes")
 
 
-EXPECTED = sorted(["deployment.apps", "replicaset.apps", "pod", "pod", "secret", "secret", "secret", "service"])
-"""Registry and proof; accounts, configuration and pull secret; the registry's Service."""
+EXPECTED = sorted(
+    ["deployment.apps", "daemonset.apps", "replicaset.apps", *["pod"] * 3, *["secret"] * 4, "service"]
+)
+"""Registry, node trust and proof; accounts, configuration, certificate and pull secret; the registry's Service."""
 
 
 def test_an_interrupted_up_says_so_and_the_next_one_goes_on(fresh_stack: Stack, lab: Node) -> None:
