@@ -12,12 +12,18 @@ from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import EnvVarSourceArgsDict
 
 from components.labels import labels, selector
 from components.settings import Settings
 from components.storage import RESOURCES_OF_A_STEP
 
 _SCRIPT: Final = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
+
+
+def _field(path: str) -> EnvVarSourceArgsDict:
+    """Take a value from the Pod itself. Without the version, a second creation would conflict with the first."""
+    return {"field_ref": {"api_version": "v1", "field_path": path}}
 
 
 class NodeTrust(pulumi.ComponentResource):
@@ -71,14 +77,8 @@ class NodeTrust(pulumi.ComponentResource):
                                     {"name": "CA", "value": authorities},
                                     {"name": "CONTAINERD", "value": known.containerd},
                                     {"name": "FOLDERS", "value": "\n".join(folders)},
-                                    {
-                                        "name": "NODE",
-                                        "value_from": {"field_ref": {"field_path": "spec.nodeName"}},
-                                    },
-                                    {
-                                        "name": "POD",
-                                        "value_from": {"field_ref": {"field_path": "metadata.uid"}},
-                                    },
+                                    {"name": "NODE", "value_from": _field("spec.nodeName")},
+                                    {"name": "POD", "value_from": _field("metadata.uid")},
                                     {"name": "SCHEME", "value": "http" if settings.tls == "off" else "https"},
                                 ],
                                 "security_context": {
