@@ -168,7 +168,7 @@ def test_c25_a_repository_meets_the_registrys_address_and_nothing_else(settings:
     preview = settings.preview()
 
     assert 'push   : "docker push localhost:5000/test:latest"' in preview.output
-    assert 'address    : "10.0.0.5:5000"' in preview.output
+    assert 'address        : "10.0.0.5:5000"' in preview.output
 
 
 def test_c25_another_registrys_image_name_is_refused(settings: Stack) -> None:
