@@ -1,0 +1,384 @@
+"""The script of node trust as it runs on a node: what it writes, leaves alone, puts back and takes away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.authority import Authority
+from tests.components.declaration import CA, declared
+from tests.components.test_node_trust import CONTAINERD, DOCKER, container, env
+
+CERTIFICATE: Final = "private-registry.crt"
+RECORD: Final = ".private-registry"
+SHELLS: Final = [name for name in ("sh", "busybox") if shutil.which(name)]
+"""The registry's images have busybox as their shell; another one shows what only one of them takes."""
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@dataclass
+class RunningPod:
+    """The script, as it runs in one Pod."""
+
+    process: subprocess.Popen[bytes]
+    ready: Path
+    log: Path
+
+    def until_ready(self) -> RunningPod:
+        """Wait until it says that all is written."""
+        eventually(lambda: self.ready.exists() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def ends(self) -> int:
+        """Wait for its end, and give the exit code; well before Kubernetes would kill it."""
+        return self.process.wait(timeout=5)
+
+    def terminate(self) -> None:
+        """End it as Kubernetes does, which it has to follow at once and without complaint."""
+        self.process.terminate()
+        assert self.ends() == 0
+        assert self.log.read_text() == ""
+
+    def kill(self) -> None:
+        """End it as a lost node does."""
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Disk:
+    """One node's disk, on which a DaemonSet's Pods run one after another or side by side."""
+
+    root: Path
+    shell: list[str]
+    path: str
+    """Where the shell finds programs."""
+    pods: list[RunningPod] = field(default_factory=list)
+
+    def run(
+        self,
+        uid: str = "uid-1",
+        *,
+        pause: str = "10",
+        after_mkdir: str = ":",
+        **values: Any,  # noqa: ANN401 - any setting
+    ) -> RunningPod:
+        """Start a Pod of the DaemonSet that these settings declare.
+
+        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made.
+        """
+        recorder = declared(**values)
+        number = len(self.pods)
+        ready, log = self.root / f"ready-{number}", self.root / f"log-{number}"
+        ready.mkdir()
+        for mount in container(recorder)["volumeMounts"]:
+            (self.root / mount["mountPath"].removeprefix("/")).mkdir(parents=True, exist_ok=True)
+        program, option, script = container(recorder)["command"]
+        assert (program, option) == ("sh", "-c")
+        for old, new in (
+            ("/nodes", f"{self.root}/nodes"),
+            ("/ready", str(ready)),
+            ("sleep 10", f"sleep {pause}"),
+            ('mkdir "$folder"', f'mkdir "$folder"; {after_mkdir}'),
+        ):
+            assert old in script
+            script = script.replace(old, new)
+        variables = {name: value.replace("/nodes", f"{self.root}/nodes") for name, value in env(recorder).items()}
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*self.shell, option, script],
+                env={**variables, "POD": uid, "NODE": "node-1", "PATH": self.path},
+                stderr=stderr,
+                # With the pause that it leaves behind.
+                start_new_session=True,
+                cwd=self.root,
+            )
+        self.pods.append(RunningPod(process, ready / "yes", log))
+        return self.pods[-1]
+
+    def folder(self, address: str, runtime: str = CONTAINERD) -> Path:
+        """Give the folder of an address."""
+        return self.root / f"nodes{runtime}" / address
+
+    def files(self) -> set[str]:
+        """Give all that is in the runtimes' folders, as paths on the node."""
+        top = self.root / "nodes"
+        held = (path for path in top.rglob("*") if "certs.d/" in str(path.relative_to(top)))
+        return {f"/{path.relative_to(top)}" for path in held}
+
+
+@pytest.fixture(params=SHELLS)
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    """Give a node's disk with nothing on it; no Pod outlives the test."""
+    if request.param == "busybox":
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        busybox = shutil.which("busybox")
+        assert busybox
+        for name in ("head", "mkdir", "mv", "rm", "rmdir", "sed", "sleep", "touch"):
+            (programs / name).symlink_to(busybox)
+        made = Disk(tmp_path, [busybox, "sh"], str(programs))
+    else:
+        made = Disk(tmp_path, ["sh"], os.environ["PATH"])
+    yield made
+    for running in made.pods:
+        try:
+            os.killpg(running.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # The Pod and its last pause have ended by themselves.
+            continue
+        running.process.wait()
+
+
+def test_containerd_is_told_address_and_ca(disk: Disk) -> None:
+    """In the form that it reads at each pull; the CA's path counts from the folder itself.
+
+    With a host in the table, it would ask for a missing image twice, and report the second answer; without the
+    table, version 1.6 does not read the file.
+    """
+    disk.run().until_ready()
+
+    for address in ("10.0.0.5:5000", "localhost:5000"):
+        folder = disk.folder(address)
+        assert {path.name for path in folder.iterdir()} == {"hosts.toml", CERTIFICATE, RECORD}
+        assert tomllib.loads((folder / "hosts.toml").read_text()) == {
+            "server": f"https://{address}",
+            "ca": CERTIFICATE,
+            "host": {},
+        }
+        assert (folder / CERTIFICATE).read_text().strip() == CA.certificate.strip()
+
+
+def test_docker_is_told_the_ca_alone(disk: Disk) -> None:
+    """It takes every `*.crt` of the folder for one, and knows no other file."""
+    disk.run(node_trust="minikube").until_ready()
+
+    folder = disk.folder("10.0.0.5:5000", DOCKER)
+    assert {path.name for path in folder.iterdir()} == {CERTIFICATE, RECORD}
+    assert (folder / CERTIFICATE).read_text().strip() == CA.certificate.strip()
+    assert (disk.folder("10.0.0.5:5000") / "hosts.toml").exists()
+
+
+def test_containerd_is_told_of_plain_http_without_any_ca(disk: Disk) -> None:
+    """At an address other than loopback, which needs no file."""
+    disk.run(tls="off", allow_plain_http=True).until_ready()
+
+    assert disk.files() == {
+        f"{CONTAINERD}/10.0.0.5:5000",
+        f"{CONTAINERD}/10.0.0.5:5000/hosts.toml",
+        f"{CONTAINERD}/10.0.0.5:5000/{RECORD}",
+    }
+    assert tomllib.loads((disk.folder("10.0.0.5:5000") / "hosts.toml").read_text()) == {
+        "server": "http://10.0.0.5:5000",
+        "host": {},
+    }
+
+
+def test_ipv6_address_is_a_name_and_no_pattern(disk: Disk) -> None:
+    """To a shell, the brackets stand for any of the letters in them."""
+    alike = disk.folder("1:5000")
+    alike.mkdir(parents=True)
+    pod = disk.run(push_host="::1").until_ready()
+
+    document = tomllib.loads((disk.folder("[::1]:5000") / "hosts.toml").read_text())
+    assert document["server"] == "https://[::1]:5000"
+    pod.terminate()
+    assert disk.files() == {f"{CONTAINERD}/1:5000"}
+
+
+def test_end_takes_away_exactly_what_was_made(disk: Disk) -> None:
+    """At once, though the script is in the middle of its pause; other registries keep their folders."""
+    foreign = disk.folder("other.test") / "hosts.toml"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('server = "https://mirror.test"\n')
+    before = disk.files()
+    pod = disk.run(node_trust="minikube").until_ready()
+    assert len(disk.files()) == len(before) + 4 + 2 * 3 + 2 * 2
+
+    pod.terminate()
+    assert disk.files() == before
+    assert foreign.read_text() == 'server = "https://mirror.test"\n'
+
+
+@pytest.mark.parametrize("foreign", ["", "client.cert"], ids=["empty", "with a file"])
+def test_folder_that_was_there_before_stays(disk: Disk, foreign: str) -> None:
+    """With what was in it, even if that is nothing."""
+    folder = disk.folder("10.0.0.5:5000")
+    folder.mkdir(parents=True)
+    if foreign:
+        (folder / foreign).write_text("foreign")
+    pod = disk.run().until_ready()
+    assert (folder / "hosts.toml").exists()
+
+    pod.terminate()
+    assert {path.name for path in folder.iterdir()} == ({foreign} if foreign else set())
+    assert not disk.folder("localhost:5000").exists()
+
+
+def test_folder_that_somebody_put_a_file_into_stays_with_it(disk: Disk) -> None:
+    """Though it was ours: nothing of others is removed."""
+    pod = disk.run().until_ready()
+    (disk.folder("10.0.0.5:5000") / "client.cert").write_text("foreign")
+
+    pod.terminate()
+    assert disk.files() == {f"{CONTAINERD}/10.0.0.5:5000", f"{CONTAINERD}/10.0.0.5:5000/client.cert"}
+
+
+def test_another_tools_file_is_refused_by_its_name_on_the_node(disk: Disk) -> None:
+    """Before anything is written, also elsewhere: a node that trusts one address of two is hard to understand."""
+    foreign = disk.folder("localhost:5000") / "hosts.toml"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("foreign")
+    before = disk.files()
+    pod = disk.run()
+
+    assert pod.ends() == 1
+    assert pod.log.read_text() == (
+        f"{CONTAINERD}/localhost:5000/hosts.toml is another tool's: remove it on node node-1, "
+        "or set nodeTrust to off and have that file trust the registry\n"
+    )
+    assert disk.files() == before
+    assert foreign.read_text() == "foreign"
+    assert not pod.ready.exists()
+
+
+def test_newer_pod_takes_over_and_the_older_one_leaves_it_all(disk: Disk) -> None:
+    """With its own CA, before the older one goes; the newer one's end then takes away even what was made before."""
+    authority = Authority()
+    pair = authority.issue("10.0.0.5")
+    older = disk.run("uid-1").until_ready()
+    newer = disk.run(
+        "uid-2", tls="provided", tls_certificate=pair.certificate, tls_key=pair.key, tls_ca=authority.pem
+    ).until_ready()
+    files = disk.files()
+
+    older.terminate()
+    assert disk.files() == files
+    assert "hosts.toml" in {path.name for path in disk.folder("10.0.0.5:5000").iterdir()}
+    assert "BEGIN CERTIFICATE" in (disk.folder("10.0.0.5:5000") / CERTIFICATE).read_text()
+    assert (disk.folder("10.0.0.5:5000") / CERTIFICATE).read_text().strip() != CA.certificate.strip()
+    newer.terminate()
+    assert disk.files() == set()
+
+
+def test_older_pod_takes_away_what_the_newer_one_does_not_want(disk: Disk) -> None:
+    """Such as the folders of an address that is no longer the registry's."""
+    older = disk.run("uid-1").until_ready()
+    disk.run("uid-2", push_host="push.test").until_ready()
+
+    older.terminate()
+    assert not disk.folder("localhost:5000").exists()
+    assert (disk.folder("10.0.0.5:5000") / "hosts.toml").exists()
+    assert (disk.folder("push.test:5000") / "hosts.toml").exists()
+
+
+def test_ca_that_is_no_longer_trusted_goes_with_the_next_pod(disk: Disk) -> None:
+    """Docker would take what is left for a CA, whatever else is told."""
+    disk.run("uid-1").until_ready()
+    disk.run("uid-2", tls="off", allow_plain_http=True).until_ready()
+
+    assert not (disk.folder("10.0.0.5:5000") / CERTIFICATE).exists()
+    assert "http://" in (disk.folder("10.0.0.5:5000") / "hosts.toml").read_text()
+
+
+@pytest.mark.parametrize("uid", ["uid-1", "uid-2"], ids=["same Pod", "next Pod"])
+def test_files_of_a_pod_that_was_killed_are_found_again(disk: Disk, uid: str) -> None:
+    """As after a node's power cut: they are no other tool's, and go with who comes next."""
+    there = disk.folder("localhost:5000")
+    there.mkdir(parents=True)
+    disk.run("uid-1").until_ready().kill()
+    pod = disk.run(uid).until_ready()
+
+    pod.terminate()
+    assert disk.files() == {f"{CONTAINERD}/localhost:5000"}
+
+
+def test_folder_that_somebody_removed_is_put_back(disk: Disk) -> None:
+    """Within seconds, as when an upgrade of the runtime has cleared its folders; and goes with the Pod."""
+    pod = disk.run(pause="0.02").until_ready()
+    files = disk.files()
+    shutil.rmtree(disk.folder("10.0.0.5:5000"))
+
+    eventually(lambda: disk.files() == files)
+    assert (disk.folder("10.0.0.5:5000") / CERTIFICATE).read_text().strip() == CA.certificate.strip()
+    pod.terminate()
+    assert disk.files() == set()
+
+
+@pytest.mark.parametrize("name", [CERTIFICATE, "hosts.toml"])
+def test_single_file_that_somebody_removed_is_put_back(disk: Disk, name: str) -> None:
+    """With the record still there, a runtime would go on with half of what it needs."""
+    disk.run(pause="0.02").until_ready()
+    files = disk.files()
+    (disk.folder("10.0.0.5:5000") / name).unlink()
+
+    eventually(lambda: disk.files() == files)
+
+
+def test_file_that_somebody_put_in_place_of_ours_stays_at_the_end(disk: Disk) -> None:
+    """Whoever edits it takes it over, though the folder is ours."""
+    pod = disk.run().until_ready()
+    rule = disk.folder("10.0.0.5:5000") / "hosts.toml"
+    rule.write_text("foreign")
+
+    pod.terminate()
+    assert rule.read_text() == "foreign"
+    assert [path.name for path in rule.parent.iterdir()] == ["hosts.toml"]
+
+
+def test_record_that_somebody_removed_is_written_again(disk: Disk) -> None:
+    """The file beside it still says whose it is."""
+    pod = disk.run(pause="0.02").until_ready()
+    files = disk.files()
+    (disk.folder("10.0.0.5:5000") / RECORD).unlink()
+
+    eventually(lambda: disk.files() == files)
+    pod.terminate()
+    assert not (disk.folder("10.0.0.5:5000") / "hosts.toml").exists()
+
+
+def test_file_that_another_tool_put_there_later_stays(disk: Disk) -> None:
+    """Once somebody has cleared the folder for it, it is no longer ours."""
+    disk.run(pause="0.02").until_ready()
+    folder = disk.folder("10.0.0.5:5000")
+    (folder / "hosts.toml").write_text("foreign")
+    (folder / RECORD).unlink()
+    # A folder that is put back shows that a look at all of them has passed.
+    shutil.rmtree(disk.folder("localhost:5000"))
+    eventually((disk.folder("localhost:5000") / "hosts.toml").exists)
+
+    assert (folder / "hosts.toml").read_text() == "foreign"
+    assert not (folder / RECORD).exists()
+
+
+def test_end_in_the_middle_of_a_start_leaves_nothing(disk: Disk) -> None:
+    """As when a Pod is replaced right away: here it is ended while it makes its first folder."""
+    pod = disk.run(after_mkdir="kill -TERM $$")
+
+    assert pod.ends() == 0
+    assert disk.files() == set()
+
+
+def test_folder_of_a_runtime_may_have_a_space_in_its_name(disk: Disk) -> None:
+    """As any folder of a node."""
+    disk.run(containerd_certs="/srv/my certs.d").until_ready()
+
+    assert (disk.folder("10.0.0.5:5000", "/srv/my certs.d") / "hosts.toml").exists()
