@@ -2,7 +2,7 @@
 set -eu
 # As `minikube start --insecure-registry` has done before.
 mkdir -p /etc/containerd/certs.d/192.168.99.100:5000
-printf 'server = "http://192.168.99.100:5000"\n' > /etc/containerd/certs.d/192.168.99.100:5000/hosts.toml
+printf 'server = "http://192.168.99.100:5000"\n[host]\n' > /etc/containerd/certs.d/192.168.99.100:5000/hosts.toml
 mkdir -p /data/registry
 chmod -R 777 /data/registry
 kubectl apply --filename - <<Y
