@@ -54,6 +54,9 @@ def controller_manager(of: Specification) -> list[str]:
         f"--root-ca-file={of.lab}/pki/ca.crt",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
+        # It asks for an account for each of its controllers first, which at 20 requests a second takes a while.
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
     ]
 
 
