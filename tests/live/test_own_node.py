@@ -1,4 +1,4 @@
-"""A registry keeps to the node that has its images, on a cluster of two (C38)."""
+"""Two nodes: both pull after one `up`, and the registry keeps to the one that has its images (C38)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.harness import Node, Stack
+from tests.live.harness import ADDRESS, Node, Stack
 from tests.live.observation import REGISTRY_PODS, only_pod, push_keepsake, stored, until
 
 NODE = "minikube"
@@ -14,8 +14,9 @@ NODE = "minikube"
 
 @pytest.fixture(scope="module")
 def deployed(second_node: str, stack: Stack) -> Stack:
-    """The stack, up on a cluster of two nodes."""
-    assert second_node
+    """The stack, up from nothing by one `up`, with a proof on each of the two nodes."""
+    for position, node in enumerate((NODE, second_node)):
+        stack.set(f"proofNodes[{position}]", node, path=True)
     stack.up()
     return stack
 
@@ -24,6 +25,22 @@ def waiting(lab: Node) -> str:
     """Why the registry's only Pod waits for a node; empty if it does not."""
     conditions: list[dict[str, Any]] = only_pod(lab, REGISTRY_PODS)["status"].get("conditions", [])
     return "".join(item.get("message", "") for item in conditions if item["type"] == "PodScheduled")
+
+
+def test_one_up_from_nothing_ends_with_a_proof_on_both_nodes(deployed: Stack, second_node: str, lab: Node) -> None:
+    """Both pulled over TLS, with nothing on either that would allow less."""
+    pods = [lab.get("pod", name) for name in deployed.outputs()["proofPods"]]
+    lax = "grep -riE 'insecure|skip_verify|http://' /etc/containerd /etc/docker"
+
+    assert [(pod["spec"]["nodeName"], pod["status"]["phase"]) for pod in pods] == [
+        (NODE, "Running"),
+        (second_node, "Running"),
+    ]
+    for node in (NODE, second_node):
+        rule = lab.run(["cat", f"/etc/containerd/certs.d/{ADDRESS}/hosts.toml"], node=node).stdout
+        assert f'server = "https://{ADDRESS}"' in rule
+        # No line is found: that is grep's 1, and 2 would be an error.
+        assert lab.run(["sh", "-c", lax], node=node, check=False).returncode == 1
 
 
 def test_c38_a_drained_node_leaves_the_registry_pending_and_never_empty_elsewhere(
