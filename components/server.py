@@ -170,9 +170,10 @@ def _container(settings: Settings, folder: HostFolder) -> ContainerArgsDict:
         },
         # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready ...
         "startup_probe": {"http_get": health, "period_seconds": 1, "failure_threshold": 60},
-        "readiness_probe": {"http_get": health, "period_seconds": 5},
+        # A node at full load is slower than the second that a probe has otherwise.
+        "readiness_probe": {"http_get": health, "period_seconds": 5, "timeout_seconds": 5},
         # ... but not restarted, which would cure no disk. Seldom: each is a line in the log of a TLS server.
-        "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 30},
+        "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 30, "timeout_seconds": 5},
         "volume_mounts": mounts,
         "termination_message_policy": "FallbackToLogsOnError",
     }
