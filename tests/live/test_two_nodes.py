@@ -17,6 +17,7 @@ from lab import cgroups
 from lab.lifecycle import Lab
 from lab.topology import FIRST, SECOND
 from tests.live.harness import PROJECT, Node, Result
+from tests.live.observation import until
 
 HOST_PORT = f"{FIRST.address}:5000"
 BOTH = [FIRST.name, SECOND.name]
@@ -113,6 +114,11 @@ def eventually(ask: Callable[[], str], *, seconds: float = 60) -> str:
 def pod_address(lab: Node, node: str) -> str:
     """The address of the web server's Pod on a node."""
     return str(lab.get("pod", f"web-{node}")["status"]["podIP"])
+
+
+def restarts(lab: Node, node: str) -> int:
+    """How often the web server on a node was started again."""
+    return sum(item["restartCount"] for item in lab.get("pod", f"web-{node}")["status"]["containerStatuses"])
 
 
 def service_address(lab: Node, node: str) -> str:
@@ -242,11 +248,13 @@ def test_services_are_reached_from_both_nodes(lab: Node, node: str, server: str)
 def test_a_restarted_node_is_tied_to_the_other_again(two: Node, node: str) -> None:
     """A power cut of either node, and both are Ready and reach each other's Pods again."""
     other = other_side(node)
-    before = two.lab.process(other)
+    before, started = two.lab.process(other), restarts(two, node)
 
     run_lab(two.lab.folder, "restart", "--node", node)
 
     assert two.lab.process(other) == before
+    # Until then the cluster shows the Pod as it was before the power cut.
+    until(lambda: restarts(two, node) > started, "the web server's new start")
     for name in BOTH:
         two.wait_for("condition=Ready", f"node/{name}", seconds=120)
         two.wait_for("condition=Ready", f"pod/web-{name}", seconds=120)
