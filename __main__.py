@@ -11,20 +11,20 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 
-from components.diagnosis import explain_failures
-from components.kubeconfig import resolve
+from components.clock import clock
+from components.cluster.diagnosis import explain_failures
+from components.cluster.kubeconfig import resolve
 from components.stack_configuration import load
-from components.x509 import clock
 
 
 async def program() -> pulumi.Inputs:
     """Declare a stack's registry; give the stack's outputs."""
-    settings = load(pulumi.Config())
-    kubeconfig = resolve(settings.kubeconfig, settings.kube_context, os.environ)
+    settings, connections = load(pulumi.Config())
+    kubeconfig = resolve(connections.kubeconfig, connections.kube_context, os.environ)
     try:
         now = clock(os.environ, datetime.now(UTC))
     except ValueError as broken:
-        # The engine shows a RunError without a traceback.
+        # Pulumi shows a RunError without a traceback.
         raise pulumi.RunError(str(broken)) from None
     cluster = kubernetes.Provider(
         "cluster",
@@ -34,9 +34,9 @@ async def program() -> pulumi.Inputs:
         enable_secret_mutable=True,
         enable_config_map_mutable=True,
     )
-    engine = docker.Provider("engine", host=settings.docker_host or None)
+    engine = docker.Provider("engine", host=connections.docker_host or None)
 
-    # Here the whole Kubernetes SDK is imported, which takes as long as the engine takes to start both providers.
+    # Here the whole Kubernetes SDK is imported, which takes as long as Pulumi takes to start both providers.
     await asyncio.to_thread(importlib.import_module, "components.private_registry")
     from components.private_registry import PrivateRegistry  # noqa: PLC0415 - see above
 
@@ -62,7 +62,7 @@ async def program() -> pulumi.Inputs:
     return outputs
 
 
-# The engine interrupts the program after an error, whose text a traceback would bury.
+# Pulumi interrupts the program after an error, whose text a traceback would bury.
 signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 # A command is over before there is garbage worth looking for, and the import would look again and again.
 gc.disable()

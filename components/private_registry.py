@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import pulumi
 
-from components.certificates import Certificates
-from components.commands import commands
-from components.image_proof import ImageProof
-from components.node_trust import NodeTrust
-from components.pull_secrets import pull_secrets
-from components.server import RegistryServer
-from components.settings import Settings
-from components.storage import HostFolder, remove_data
+from .access.pull_secrets import pull_secrets
+from .commands import commands
+from .nodes.node_trust import NodeTrust
+from .proof.image_proof import ImageProof
+from .server.registry_server import RegistryServer
+from .settings import Plain, Settings
+from .storage.removal import remove_data
+from .tls.certificates import Certificates
 
 
 class PrivateRegistry(pulumi.ComponentResource):
@@ -47,21 +47,27 @@ class PrivateRegistry(pulumi.ComponentResource):
     ) -> None:
         super().__init__("private-registry:index:PrivateRegistry", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.address, self.push_address = str(settings.address), str(settings.push_address)
-        self.pull_secret_name = settings.pull_secret_name
-        self.commands = commands(settings)
+        exposure, tls, access, nodes = settings.exposure, settings.tls, settings.access, settings.nodes
+        server_settings, storage, cluster = settings.server, settings.storage, settings.cluster
+        self.address, self.push_address = str(exposure.address), str(exposure.push_address)
+        self.pull_secret_name = access.pull_secret_name
+        self.commands = commands(exposure, tls, access.username, settings.proof.image(exposure.addresses))
         for warning in settings.warnings:
             pulumi.log.warn(warning, resource=self)
 
         self.certificates = None
-        if settings.tls != "off":
-            self.certificates = Certificates(name, settings, now or datetime.now(UTC), child)
+        if not isinstance(tls, Plain):
+            moment = now or datetime.now(UTC)
+            self.certificates = Certificates(name, tls, exposure, cluster.namespace, moment, child)
         authorities = self.certificates.authorities if self.certificates else ""
         trust = []
-        if settings.node_trust_addresses:
-            trust.append(NodeTrust(f"{name}-trust", settings, authorities, child, explain).daemon_set)
-        elif self.certificates and settings.has_own_ca:
-            # Said here, since a stack whose first `up` fails has no outputs, and it fails while no node has the CA.
+        if nodes.addresses(exposure, tls):
+            told = NodeTrust(
+                f"{name}-trust", nodes, exposure, tls, cluster, server_settings.image, authorities, child, explain
+            )
+            trust.append(told.daemon_set)
+        elif self.certificates and tls.has_own_ca:
+            # The first `up` fails until nodes have the CA, and has no outputs to show it.
             self.certificates.authorities.apply(
                 lambda pem: pulumi.log.info(
                     f"private-registry:nodeTrust is off: have each node trust this CA for {self.address}\n{pem}",
@@ -69,15 +75,39 @@ class PrivateRegistry(pulumi.ComponentResource):
                 )
             )
 
-        folder = HostFolder(settings.host_path, settings.node)
+        accounts = access.accounts()
         # A CA that follows another is trusted before it is served; with the first there is nobody to wait for.
-        before = trust if settings.ca_generation > 1 else []
-        server = RegistryServer(name, settings, folder, self.certificates, before, child, explain)
+        before = trust if tls.follows_another_ca else []
+        server = RegistryServer(
+            name,
+            server_settings,
+            cluster,
+            exposure.port,
+            storage,
+            accounts,
+            self.certificates,
+            before,
+            child,
+            explain,
+        )
         self.proof = None
-        if settings.remove_data:
+        if storage.remove_data:
             stopped = pulumi.ResourceOptions(parent=self, depends_on=[server.deployment])
-            remove_data(name, folder, settings.image, settings.namespace, stopped)
+            remove_data(name, storage, server_settings.image, cluster.namespace, stopped)
         else:
-            secrets = pull_secrets(name, settings, (settings.address, settings.push_address), child)
-            self.proof = ImageProof(f"{name}-proof", settings, server, secrets, trust, authorities, child, explain)
+            secrets = pull_secrets(name, access, accounts, exposure.addresses, child)
+            self.proof = ImageProof(
+                f"{name}-proof",
+                settings.proof,
+                exposure,
+                access,
+                cluster,
+                accounts,
+                server,
+                secrets,
+                trust,
+                authorities,
+                child,
+                explain,
+            )
         self.register_outputs({"address": self.address, "pushAddress": self.push_address})

@@ -43,3 +43,8 @@ class Problems(list[str]):
         """Raise SettingsError if anything was found."""
         if self:
             raise SettingsError(self)
+
+    def raise_late(self) -> None:
+        """The same inside an apply. There a ValueError would show a traceback, so it is a plain RunError."""
+        if self:
+            raise pulumi.RunError(str(SettingsError(self)))

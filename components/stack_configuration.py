@@ -1,40 +1,122 @@
 """How a stack's configuration becomes settings.
 
-The only reader of `pulumi.Config`. Owns what only a stack's file can get wrong: keys that are no settings, and
-secrets in clear text. What the values have to be like is the settings' concern.
+The only reader of `pulumi.Config`. Owns what only a stack can get wrong: keys that are no settings, keys of another
+kind than the chosen one, and secrets in clear text. What the values have to be like is the sections' concern.
 """
 
 import difflib
 import json
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, Final
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components import kubeconfig, x509
-from components.problems import PROJECT, Problems, SettingsError
-from components.settings import Settings, key_of
+from .cluster import kubeconfig
+from .connections import Connections
+from .problems import PROJECT, Problems, SettingsError
+from .sections import SecretText, check_types, config_set, key_of
+from .settings import Settings
+from .tls import pem
+from .tls.settings import KINDS
+
+_CHOICES: Final[Mapping[str, Mapping[str, type[Any]]]] = {"tls": KINDS}
+"""Sections that are a choice among kinds, by the key that chooses; the first kind is the default."""
 
 
-def load(config: pulumi.Config) -> Settings:
+@dataclass(frozen=True)
+class Key:
+    """A key that a stack may set."""
+
+    section: str
+    """The concern: a field of Settings, or `connections`."""
+    field: str
+    type: object
+    default: object
+    """MISSING if there is none."""
+
+    @classmethod
+    def of(cls, section: str, item: Field[Any]) -> "Key":
+        """Describe the key of a section's field."""
+        default = item.default if item.default_factory is MISSING else item.default_factory()
+        return cls(section, item.name, item.type, default)
+
+
+def _keys() -> Iterator[Key]:
+    for section in fields(Settings):
+        kinds = _CHOICES.get(section.name)
+        if kinds:
+            yield Key(section.name, section.name, str, next(iter(kinds)))
+        for kind in kinds.values() if kinds else (section.type,):
+            yield from (Key.of(section.name, item) for item in fields(kind))  # type: ignore[arg-type]  # a section
+    yield from (Key.of("connections", item) for item in fields(Connections))
+
+
+KEYS: Final[Mapping[str, Key]] = {key_of(key.field): key for key in _keys()}
+"""All keys of a stack, in the order of Pulumi.yaml."""
+
+
+def load(config: pulumi.Config) -> tuple[Settings, Connections]:
     """Read a stack's settings. Raises SettingsError with all that is wrong with them and with the file."""
-    # The engine reports a password that is missing; elsewhere the rule about empty ones does.
+    # Pulumi reports a password that is missing; elsewhere the rule about empty ones does.
     values: dict[str, Any] = {"password": ""}
-    known = {key_of(item.name): item for item in fields(Settings)}
-    for key, item in known.items():
-        text = config.get(key)
+    for name, key in KEYS.items():
+        text = config.get(name)
         if text is not None:
-            values[item.name] = text if item.type is str else _parsed(text)
-    problems = Problems(_misspelt(key, known) for key in _keys_set(config.name) if key not in known)
+            values[key.field] = text if key.type in {str, SecretText} else _parsed(text)
+    problems = Problems(_misspelt(key) for key in _keys_set(config.name) if key not in KEYS)
     problems += _secrets_in_clear(config, values)
+    connections = Connections(**_of(Connections, values))
+    check_types(problems, [connections])
+    connections.check(problems)
     try:
-        settings = Settings(**values)
+        settings = compose(values)
+    except SettingsError as error:
+        raise SettingsError([*problems, *error.problems]) from None
+    problems.raise_any()
+    return settings, connections
+
+
+def compose(values: Mapping[str, Any]) -> Settings:
+    """Make settings from flat values by field name. Raises SettingsError."""
+    problems, sections = Problems(), {}
+    for section in fields(Settings):
+        kind: Any = section.type
+        if section.name in _CHOICES:
+            kind = _chosen(problems, section.name, values)
+        sections[section.name] = kind(**_of(kind, values))
+    try:
+        settings = Settings(**sections)
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None
     problems.raise_any()
     return settings
+
+
+def _chosen(problems: Problems, section: str, values: Mapping[str, Any]) -> type[Any]:
+    """Give the kind that is chosen, and report what is set for another one."""
+    kinds = _CHOICES[section]
+    default = next(iter(kinds))
+    name = values.get(section, default)
+    if name not in kinds:
+        *others, last = kinds
+        with problems.caught(section, config_set(f"{section} {default}")):
+            raise ValueError(f'must be {", ".join(others)} or {last}, got "{name}"')
+        return kinds[default]
+    own = {item.name for item in fields(kinds[name])}
+    for other, kind in kinds.items():
+        for item in fields(kind):
+            key = key_of(item.name)
+            foreign = item.name in values and item.name not in own and values[item.name] != item.default
+            with problems.caught(key, f"`pulumi config rm {key}`, or {config_set(f'{section} {other}')}"):
+                if foreign:
+                    raise ValueError(f"must not be set while {section} is {name}: it belongs to {other}")
+    return kinds[name]
+
+
+def _of(section: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {item.name: values[item.name] for item in fields(section) if item.name in values}
 
 
 def _parsed(text: str) -> object:
@@ -58,9 +140,9 @@ def _keys_set(namespace: str) -> list[str]:
     )
 
 
-def _misspelt(key: str, known: Mapping[str, object]) -> str:
+def _misspelt(key: str) -> str:
     """Say that a key is no setting. Its value is not shown: it may be a password under a wrong name."""
-    alike = {name.lower(): name for name in known}
+    alike = {name.lower(): name for name in KEYS}
     nearest = difflib.get_close_matches(key.lower().replace("_", "").replace("-", ""), alike, n=1)
     hint = f"did you mean {alike[nearest[0]]}?" if nearest else "docs/settings.md lists all"
     return f"{PROJECT}:{key} is not a setting; {hint} fix: `pulumi config rm {key}`, then set the right one"
@@ -69,7 +151,7 @@ def _misspelt(key: str, known: Mapping[str, object]) -> str:
 def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[str]:
     """Find secrets that stand unencrypted in the stack's file.
 
-    The engine knows this of a whole key only: one encrypted user hides that another is not.
+    Pulumi knows this of a whole key only: one encrypted user hides that another is not.
     """
     fixes = {
         "password": "`pulumi config set --secret password`",
@@ -78,7 +160,7 @@ def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[
         "kubeconfig": "`pulumi config set --secret kubeconfig`, or give the path of the file",
     }
     used = {key for key in ("password", "users") if values.get(key)}
-    if x509.is_content(values.get("tls_key", "")):
+    if pem.is_content(values.get("tls_key", "")):
         used.add("tlsKey")
     if kubeconfig.is_content(values.get("kubeconfig", "")):
         used.add("kubeconfig")

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from components.x509 import Pair, certificates
+from components.tls.pem import Pair, certificates
 
 NOW: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)

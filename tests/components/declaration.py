@@ -7,9 +7,9 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
-from components import x509
 from components.private_registry import PrivateRegistry
-from components.settings import Settings
+from components.stack_configuration import compose
+from components.tls import issuing
 from tests.authority import NOW
 from tests.components.recorder import Recorder
 
@@ -31,8 +31,8 @@ CERTIFICATES: Final = "private-registry:index:Certificates"
 DAEMON_SET: Final = "kubernetes:apps/v1:DaemonSet"
 NODE_TRUST: Final = "private-registry:index:NodeTrust"
 
-CA: Final = x509.make_ca(NOW)
-CERTIFICATE: Final = x509.make_leaf(CA, ["10.0.0.5"], 365, NOW)
+CA: Final = issuing.make_ca(NOW)
+CERTIFICATE: Final = issuing.make_leaf(CA, ["10.0.0.5"], 365, NOW)
 KEPT: Final[Mapping[str, Any]] = {
     "registry-seed": SEED,
     "registry-ca-1": asdict(CA),
@@ -45,5 +45,5 @@ KEPT: Final[Mapping[str, Any]] = {
 def declared(*, preview: bool = False, stashed: Mapping[str, Any] = KEPT, **values: Any) -> Recorder:  # noqa: ANN401
     """Declare a registry called `registry` with these settings, and give what was registered."""
     recorder = Recorder(preview=preview, stashed=stashed)
-    recorder.run(lambda: PrivateRegistry("registry", Settings(**{**NEEDED, **values}), now=NOW + timedelta(days=1)))
+    recorder.run(lambda: PrivateRegistry("registry", compose({**NEEDED, **values}), now=NOW + timedelta(days=1)))
     return recorder

@@ -15,10 +15,11 @@ import pytest
 from google.protobuf import json_format  # type: ignore[import-untyped]  # no stubs
 from pulumi.runtime.proto import resource_pb2
 
-from components import certificate_rules, x509
-from components.certificates import Certificates
-from components.settings import Settings
-from components.x509 import Pair
+from components.settings import Plain, Settings
+from components.stack_configuration import compose
+from components.tls import issuing, pem, rules
+from components.tls.certificates import Certificates
+from components.tls.pem import Pair
 from tests.authority import DAY, NOW, Authority
 from tests.components.recorder import Recorder, Secret, without_secrets
 
@@ -84,7 +85,7 @@ def clear(value: object) -> Any:  # noqa: ANN401 - any value
 def settings(**values: Any) -> Settings:  # noqa: ANN401 - any setting
     """Make settings that work."""
     needed = {"host": "10.0.0.5", "node": "node-1", "password": "canary-canary"}
-    return Settings(**{**needed, **values})
+    return compose({**needed, **values})
 
 
 def declared(
@@ -97,7 +98,9 @@ def declared(
     state = State(kept, secrets)
 
     def program() -> None:
-        certificates = Certificates("registry", settings(**values), now)
+        made = settings(**values)
+        assert not isinstance(made.tls, Plain)
+        certificates = Certificates("registry", made.tls, made.exposure, made.cluster.namespace, now)
         pulumi.Stash("user", input=certificates.key)
         for name in OUTPUTS:
             pulumi.export(name, getattr(certificates, name))
@@ -172,13 +175,13 @@ def test_no_private_key_is_registered_in_clear(values: dict[str, Any]) -> None:
 def test_outputs_fit_each_other() -> None:
     """The key belongs to the certificate, which the CA has signed for the settings' names and days."""
     state = declared(push_host="push.test", namespace="team", certificate_days=30)
-    chain = x509.certificates(state.text("certificate"))
+    chain = pem.certificates(state.text("certificate"))
 
-    certificate_rules.check_match(x509.private_key(clear(state.outputs["key"])), chain)
-    certificate_rules.check_server(chain[0], x509.names_of(("10.0.0.5", "push.test"), "registry", "team"))
-    certificate_rules.check_chain(chain, x509.certificates(state.text("authorities")), "10.0.0.5", NOW)
+    rules.check_match(pem.private_key(clear(state.outputs["key"])), chain)
+    rules.check_server(chain[0], issuing.names_of(("10.0.0.5", "push.test"), "registry", "team"))
+    rules.check_chain(chain, pem.certificates(state.text("authorities")), "10.0.0.5", NOW)
     assert state.text("not_after") == "2026-03-02"
-    assert state.text("fingerprint") == x509.fingerprint(state.text("certificate"))
+    assert state.text("fingerprint") == pem.fingerprint(state.text("certificate"))
     assert state.one(CERTIFICATES).outputs == {
         "notAfter": state.text("not_after"),
         "fingerprint": state.text("fingerprint"),
@@ -216,7 +219,7 @@ def test_certificate_is_replaced_with_its_names_its_lifetime_and_its_ca(values: 
 def test_replaced_ca_replaces_the_certificate() -> None:
     """Also when a person replaced it, by `pulumi up --target-replace`."""
     first = declared()
-    kept = first.kept() | {"registry-ca-1": asdict(x509.make_ca(NOW))}
+    kept = first.kept() | {"registry-ca-1": asdict(issuing.make_ca(NOW))}
 
     assert trigger(declared(kept)) != trigger(first)
 
@@ -255,13 +258,13 @@ def test_raised_generation_trusts_new_and_old_ca_and_signs_with_the_new() -> Non
     kept = first.kept()
     del kept["registry-certificate"]
     second = declared(kept, ca_generation=2)
-    new, old = x509.certificates(second.text("authorities"))
+    new, old = pem.certificates(second.text("authorities"))
 
     assert set(second.all(STASH)) == set(first.all(STASH)) | {"registry-ca-2"}
-    assert x509.to_pem([old]) == first.text("authorities")
-    certificate_rules.check_chain(x509.certificates(second.text("certificate")), [new], "10.0.0.5", NOW)
+    assert pem.to_pem([old]) == first.text("authorities")
+    rules.check_chain(pem.certificates(second.text("certificate")), [new], "10.0.0.5", NOW)
     with pytest.raises(ValueError, match="neither there nor in the chain"):
-        certificate_rules.check_chain(x509.certificates(second.text("certificate")), [old], "10.0.0.5", NOW)
+        rules.check_chain(pem.certificates(second.text("certificate")), [old], "10.0.0.5", NOW)
 
 
 def test_generation_raised_again_drops_the_oldest_ca() -> None:
@@ -270,8 +273,8 @@ def test_generation_raised_again_drops_the_oldest_ca() -> None:
     third = declared(second.kept(), ca_generation=3)
 
     assert {name for name in third.all(STASH) if "-ca-" in name} == {"registry-ca-3", "registry-ca-2"}
-    _, kept = x509.certificates(third.text("authorities"))
-    assert kept == x509.certificates(second.text("authorities"))[0]
+    _, kept = pem.certificates(third.text("authorities"))
+    assert kept == pem.certificates(second.text("authorities"))[0]
 
 
 def test_ca_that_ends_soon_is_told_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from components.commands import commands
 from components.private_registry import PrivateRegistry
-from components.settings import Settings
+from components.stack_configuration import compose
 from tests.authority import DAY
 from tests.components.declaration import (
     CERTIFICATES,
@@ -29,11 +29,12 @@ from tests.components.recorder import Recorder
 def test_commands_are_those_of_the_settings() -> None:
     """Ready to paste, for whoever declares the registry to export."""
     values: dict[str, Any] = {**NEEDED, "push_host": "127.0.0.1"}
-    settings = Settings(**values)
+    settings = compose(values)
     given: list[dict[str, str]] = []
     Recorder().run(lambda: given.append(PrivateRegistry("registry", settings).commands))
 
-    assert given == [commands(settings)]
+    exposure, image = settings.exposure, settings.proof.image(())
+    assert given == [commands(exposure, settings.tls, "registry", image)]
 
 
 def test_outputs_are_both_addresses() -> None:
@@ -88,7 +89,7 @@ def test_time_is_the_clocks_unless_it_is_given() -> None:
     """Programs of other people need not say it."""
     recorder = Recorder()
     needed: dict[str, Any] = {**NEEDED}
-    recorder.run(lambda: PrivateRegistry("registry", Settings(**needed)))
+    recorder.run(lambda: PrivateRegistry("registry", compose(needed)))
     end = datetime.fromisoformat(recorder.one(CERTIFICATES).outputs["notAfter"]).replace(tzinfo=UTC)
 
     assert abs(end - datetime.now(UTC) - 365 * DAY) < 2 * DAY

@@ -9,7 +9,7 @@ from typing import Any
 import bcrypt
 import pytest
 
-from components import x509
+from components.tls import issuing
 from tests.authority import NOW
 from tests.components.declaration import (
     CA,
@@ -273,7 +273,7 @@ def test_private_keys_stand_in_one_secret_and_in_the_state_only() -> None:
 
 def test_revision_follows_the_certificate() -> None:
     """The registry reads it at its start only, so a renewed one needs a new Pod; the same one needs none."""
-    renewed = asdict(x509.make_leaf(CA, ["10.0.0.5"], 365, NOW))
+    renewed = asdict(issuing.make_leaf(CA, ["10.0.0.5"], 365, NOW))
     before, same, after = (
         declared(stashed=kept).one(SERVER).outputs["revision"]
         for kept in (KEPT, dict(KEPT), {**KEPT, "registry-certificate": renewed})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from components.x509 import to_pem
+from components.tls.pem import to_pem
 from lab.topology import FIRST, MEMBERS, SECOND
 from tests.live.harness import ADDRESS, CA_FILE, PUSH_ADDRESS, Node, Stack, Update
 from tests.live.observation import served, until

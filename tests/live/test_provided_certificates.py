@@ -12,7 +12,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from components.x509 import Pair
+from components.tls.pem import Pair
 from lab import topology
 from tests.authority import DAY, Authority, key_pem
 from tests.live.canaries import Hunt, files, key_canaries

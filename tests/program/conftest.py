@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.x509 import CLOCK
+from components.clock import CLOCK
 from tests.program import dev_stack
 
 

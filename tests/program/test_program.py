@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.x509 import CLOCK
+from components.clock import CLOCK
 from tests.components.recorder import DIGEST, Secret, autonamed
 from tests.program.dev_stack import SERVER, Dev
 

@@ -7,7 +7,7 @@ import re
 import bcrypt
 import pytest
 
-from components import accounts
+from components.access import accounts
 
 SEED = bytes(range(32))
 AWKWARD = "q\"q'q\\ $& {}<:> blank é"

@@ -10,8 +10,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from components.certificate_rules import check_chain, check_match, check_server, check_valid
-from components.x509 import Pair, certificates, private_key
+from components.tls.pem import Pair, certificates, private_key
+from components.tls.rules import check_chain, check_match, check_server, check_valid
 from tests.authority import DAY, NOW, SERVES, SIGNS, Authority, one
 
 

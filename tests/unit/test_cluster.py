@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from components import cluster
+from components.cluster import names as cluster
 
 
 @pytest.mark.parametrize("name", ["default", "team-a", "1", "a" * 63])

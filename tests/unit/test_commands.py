@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.commands import commands
-from components.settings import Settings
+from components.stack_configuration import compose
 from tests.authority import Authority
 
 ADDRESSES = ("host", "push_host")
@@ -14,7 +14,9 @@ ADDRESSES = ("host", "push_host")
 
 def made(**values: Any) -> dict[str, str]:  # noqa: ANN401 - any setting
     """Give the commands for these settings."""
-    return commands(Settings(**{"host": "10.0.0.5", "node": "node-1", "password": "canary-canary", **values}))
+    settings = compose({"host": "10.0.0.5", "node": "node-1", "password": "canary-canary", **values})
+    exposure = settings.exposure
+    return commands(exposure, settings.tls, settings.access.username, settings.proof.image(exposure.addresses))
 
 
 def provided(**values: Any) -> dict[str, str]:  # noqa: ANN401 - any setting

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.diagnosis import fixes, reasons
+from components.cluster.diagnosis import fixes, reasons
 
 
 def pod(**status: object) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from components import distribution
+from components.server import configuration
 
 
 def rendered(*, delete_enabled: bool = False, **paths: str) -> dict[str, Any]:
     """Render and read back as the registry does, as YAML."""
-    text = distribution.render(
+    text = configuration.render(
         http_secret="0e1",
         delete_enabled=delete_enabled,
         root="/var/lib/registry",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components import kubeconfig
-from components.kubeconfig import KubeconfigError
+from components.cluster import kubeconfig
+from components.cluster.kubeconfig import KubeconfigError
 
 CANARY = "canary-token"
 

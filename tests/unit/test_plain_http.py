@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.plain_http import warnings
+from components.nodes.plain_http import warnings
 from components.references import Address
 
 LOOPBACK = Address("127.0.0.1", 5000)

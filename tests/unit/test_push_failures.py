@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from components.push_failures import advice
+from components.proof.push_failures import advice
 from components.references import Address
 
 PEM = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.cluster import host_folder
-from components.runtimes import NODES, OFF, CertsFolders, check_nodes
+from components.nodes.runtimes import NODES, OFF, CertsFolders, check_nodes
+from components.storage.folders import host_folder
 
 
 @pytest.mark.parametrize(

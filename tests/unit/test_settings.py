@@ -7,12 +7,12 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import plain_http
+from components.nodes import plain_http
+from components.nodes.runtimes import CertsFolders
 from components.problems import SettingsError
 from components.references import Address, ImageName
-from components.runtimes import CertsFolders
 from components.settings import Settings, key_of
-from components.x509 import Pair
+from components.tls.pem import Pair
 from tests.authority import Authority
 
 PASSWORD = "canary-canary"

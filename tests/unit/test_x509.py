@@ -12,35 +12,36 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import pytest
-from cryptography import x509 as library
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.pem.oid import ExtendedKeyUsageOID
 from cryptography.x509 import verification
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from components import x509
-from components.certificate_rules import check_match
+from components import clock
+from components.tls import issuing, pem
+from components.tls.rules import check_match
 from tests.authority import DAY, NOW, SERVES, SIGNS, key_pem, one
 
-Extension = TypeVar("Extension", bound=library.ExtensionType)
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
 WEAK_BITS: Final = 1024
 SECOND: Final = timedelta(seconds=1)
-NAMES: Final = x509.names_of(("10.0.0.5", "registry.example.test"), "registry", "team")
+NAMES: Final = issuing.names_of(("10.0.0.5", "registry.example.test"), "registry", "team")
 
 
 @pytest.fixture(scope="module")
-def ca() -> x509.Pair:
+def ca() -> pem.Pair:
     """Make a CA."""
-    return x509.make_ca(NOW)
+    return issuing.make_ca(NOW)
 
 
 @pytest.fixture(scope="module")
-def leaf(ca: x509.Pair) -> x509.Pair:
+def leaf(ca: pem.Pair) -> pem.Pair:
     """Make a certificate for all names."""
-    return x509.make_leaf(ca, NAMES, 365, NOW)
+    return issuing.make_leaf(ca, NAMES, 365, NOW)
 
 
-def value(certificate: library.Certificate, kind: type[Extension]) -> Extension:
+def value(certificate: x509.Certificate, kind: type[Extension]) -> Extension:
     """Give an extension."""
     return certificate.extensions.get_extension_for_class(kind).value
 
@@ -50,7 +51,7 @@ def value(certificate: library.Certificate, kind: type[Extension]) -> Extension:
 
 def test_names_are_every_address_the_registry_is_used_by() -> None:
     """Nodes, the engine, loopback in both families, and Pods by each form of the Service's name."""
-    assert x509.names_of(("10.0.0.5", "localhost"), "registry", "team") == (
+    assert issuing.names_of(("10.0.0.5", "localhost"), "registry", "team") == (
         "10.0.0.5",
         "127.0.0.1",
         "::1",
@@ -62,12 +63,12 @@ def test_names_are_every_address_the_registry_is_used_by() -> None:
     )
 
 
-def test_c16_addresses_are_ip_names_and_names_are_dns_names(leaf: x509.Pair) -> None:
+def test_c16_addresses_are_ip_names_and_names_are_dns_names(leaf: pem.Pair) -> None:
     """A client looks for an address among the IP names only."""
-    names = value(one(leaf), library.SubjectAlternativeName)
+    names = value(one(leaf), x509.SubjectAlternativeName)
 
-    assert set(map(str, names.get_values_for_type(library.IPAddress))) == {"10.0.0.5", "127.0.0.1", "::1"}
-    assert set(names.get_values_for_type(library.DNSName)) == {
+    assert set(map(str, names.get_values_for_type(x509.IPAddress))) == {"10.0.0.5", "127.0.0.1", "::1"}
+    assert set(names.get_values_for_type(x509.DNSName)) == {
         "localhost",
         "registry.example.test",
         "registry",
@@ -78,20 +79,20 @@ def test_c16_addresses_are_ip_names_and_names_are_dns_names(leaf: x509.Pair) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_certificate_verifies_by_each_name(ca: x509.Pair, leaf: x509.Pair, name: str) -> None:
+def test_certificate_verifies_by_each_name(ca: pem.Pair, leaf: pem.Pair, name: str) -> None:
     """By the strict rules for public CAs."""
     builder = verification.PolicyBuilder().store(verification.Store([one(ca)])).time(NOW)
     subject: verification.Subject
     try:
-        subject = library.IPAddress(ipaddress.ip_address(name))
+        subject = x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        subject = library.DNSName(name)
+        subject = x509.DNSName(name)
 
     assert builder.build_server_verifier(subject).verify(one(leaf), []) == [one(leaf), one(ca)]
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="the same as above, by a second implementation")
-def test_certificate_verifies_with_openssl(tmp_path: Path, ca: x509.Pair, leaf: x509.Pair) -> None:
+def test_certificate_verifies_with_openssl(tmp_path: Path, ca: pem.Pair, leaf: pem.Pair) -> None:
     """As a server's, by address and by name."""
     for name, pair in (("ca", ca), ("leaf", leaf)):
         (tmp_path / name).write_text(pair.certificate)
@@ -103,7 +104,7 @@ def test_certificate_verifies_with_openssl(tmp_path: Path, ca: x509.Pair, leaf: 
         assert (verified.returncode, verified.stdout) == (0, "leaf: OK\n")
 
 
-def handshake(folder: Path, served: x509.Pair, trusted: str, name: str) -> str | None:
+def handshake(folder: Path, served: pem.Pair, trusted: str, name: str) -> str | None:
     """Let a client that trusts these CAs meet a server, and give the version that they agree on."""
     (folder / "crt").write_text(served.certificate)
     (folder / "key").write_text(served.key)
@@ -125,48 +126,48 @@ def handshake(folder: Path, served: x509.Pair, trusted: str, name: str) -> str |
 def test_client_that_trusts_the_ca_connects(tmp_path: Path, name: str) -> None:
     """With certificate and key as a server reads them."""
     now = datetime.now(UTC)
-    ca = x509.make_ca(now)
+    ca = issuing.make_ca(now)
 
-    assert handshake(tmp_path, x509.make_leaf(ca, NAMES, 30, now), ca.certificate, name) == "TLSv1.3"
+    assert handshake(tmp_path, issuing.make_leaf(ca, NAMES, 30, now), ca.certificate, name) == "TLSv1.3"
 
 
 def test_client_that_trusts_old_and_new_ca_connects_with_certificates_of_both(tmp_path: Path) -> None:
     """As while a CA is rotated; one that trusts the old one only does not accept the new."""
     now = datetime.now(UTC)
-    old, new = x509.make_ca(now), x509.make_ca(now)
+    old, new = issuing.make_ca(now), issuing.make_ca(now)
     both = new.certificate + old.certificate
 
     for ca in (old, new):
-        assert handshake(tmp_path, x509.make_leaf(ca, NAMES, 30, now), both, "10.0.0.5") == "TLSv1.3"
+        assert handshake(tmp_path, issuing.make_leaf(ca, NAMES, 30, now), both, "10.0.0.5") == "TLSv1.3"
     with pytest.raises(ssl.SSLCertVerificationError):
-        handshake(tmp_path, x509.make_leaf(new, NAMES, 30, now), old.certificate, "10.0.0.5")
+        handshake(tmp_path, issuing.make_leaf(new, NAMES, 30, now), old.certificate, "10.0.0.5")
 
 
-def test_ca_signs_servers_only(ca: x509.Pair) -> None:
+def test_ca_signs_servers_only(ca: pem.Pair) -> None:
     """It may not make a further CA."""
-    constraints = one(ca).extensions.get_extension_for_class(library.BasicConstraints)
+    constraints = one(ca).extensions.get_extension_for_class(x509.BasicConstraints)
 
     assert constraints.critical
     assert (constraints.value.ca, constraints.value.path_length) == (True, 0)
-    assert value(one(ca), library.KeyUsage) == SIGNS
+    assert value(one(ca), x509.KeyUsage) == SIGNS
 
 
-def test_certificate_serves_only(ca: x509.Pair, leaf: x509.Pair) -> None:
+def test_certificate_serves_only(ca: pem.Pair, leaf: pem.Pair) -> None:
     """It signs nothing, and names its issuer's key."""
     certificate = one(leaf)
 
-    assert value(certificate, library.BasicConstraints).ca is False
-    assert value(certificate, library.KeyUsage) == SERVES
-    assert list(value(certificate, library.ExtendedKeyUsage)) == [ExtendedKeyUsageOID.SERVER_AUTH]
-    issuer = value(certificate, library.AuthorityKeyIdentifier).key_identifier
-    assert issuer == value(one(ca), library.SubjectKeyIdentifier).digest
+    assert value(certificate, x509.BasicConstraints).ca is False
+    assert value(certificate, x509.KeyUsage) == SERVES
+    assert list(value(certificate, x509.ExtendedKeyUsage)) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    issuer = value(certificate, x509.AuthorityKeyIdentifier).key_identifier
+    assert issuer == value(one(ca), x509.SubjectKeyIdentifier).digest
 
 
 @pytest.mark.parametrize("pair", ["ca", "leaf"])
 def test_keys_are_on_p_256_and_belong_to_their_certificate(pair: str, request: pytest.FixtureRequest) -> None:
     """And are told to no log."""
-    made: x509.Pair = request.getfixturevalue(pair)
-    key = x509.private_key(made.key)
+    made: pem.Pair = request.getfixturevalue(pair)
+    key = pem.private_key(made.key)
 
     assert isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
     check_match(key, [one(made)])
@@ -175,7 +176,7 @@ def test_keys_are_on_p_256_and_belong_to_their_certificate(pair: str, request: p
 
 def test_two_cas_differ_in_name_key_and_number() -> None:
     """Both are trusted at a time, and clients look issuers up by name."""
-    first, second = (one(x509.make_ca(NOW)) for _ in range(2))
+    first, second = (one(issuing.make_ca(NOW)) for _ in range(2))
 
     assert first.subject != second.subject
     assert first.public_key() != second.public_key()
@@ -183,40 +184,40 @@ def test_two_cas_differ_in_name_key_and_number() -> None:
 
 
 @pytest.mark.parametrize("days", [30, 365, 825])
-def test_certificate_is_valid_for_its_days(ca: x509.Pair, days: int) -> None:
+def test_certificate_is_valid_for_its_days(ca: pem.Pair, days: int) -> None:
     """Both ends count, so that 825 days are not one second longer; it begins an hour ago, for clocks that lag."""
-    certificate = one(x509.make_leaf(ca, NAMES, days, NOW))
+    certificate = one(issuing.make_leaf(ca, NAMES, days, NOW))
 
     assert certificate.not_valid_before_utc == NOW - timedelta(hours=1)
     assert certificate.not_valid_after_utc - certificate.not_valid_before_utc + SECOND == days * DAY
 
 
-def test_ca_is_valid_for_ten_years(ca: x509.Pair) -> None:
+def test_ca_is_valid_for_ten_years(ca: pem.Pair) -> None:
     """From the same hour ago."""
     assert one(ca).not_valid_before_utc == NOW - timedelta(hours=1)
-    assert x509.not_after(ca.certificate) == NOW - timedelta(hours=1) + 3650 * DAY
+    assert pem.not_after(ca.certificate) == NOW - timedelta(hours=1) + 3650 * DAY
 
 
-def test_certificate_does_not_outlive_its_ca(ca: x509.Pair) -> None:
+def test_certificate_does_not_outlive_its_ca(ca: pem.Pair) -> None:
     """And it is known in time that the CA ends."""
-    end = x509.not_after(ca.certificate)
+    end = pem.not_after(ca.certificate)
 
-    assert x509.not_after(x509.make_leaf(ca, NAMES, 365, end - 100 * DAY).certificate) == end
-    assert x509.is_ending(ca.certificate, 365, end - 364 * DAY)
-    assert not x509.is_ending(ca.certificate, 365, end - 366 * DAY)
+    assert pem.not_after(issuing.make_leaf(ca, NAMES, 365, end - 100 * DAY).certificate) == end
+    assert issuing.is_ending(ca.certificate, 365, end - 364 * DAY)
+    assert not issuing.is_ending(ca.certificate, 365, end - 366 * DAY)
 
 
-def test_ca_that_has_ended_signs_nothing(ca: x509.Pair) -> None:
+def test_ca_that_has_ended_signs_nothing(ca: pem.Pair) -> None:
     """What to do is told, and since when."""
     with pytest.raises(ValueError, match=r"^must be raised, since its CA ended on 2036-01-29$"):
-        x509.make_leaf(ca, NAMES, 365, x509.not_after(ca.certificate) + SECOND)
+        issuing.make_leaf(ca, NAMES, 365, pem.not_after(ca.certificate) + SECOND)
 
 
 def test_time_of_another_zone_is_the_same_time() -> None:
     """Whatever the machine is set to."""
     now = NOW.astimezone(datetime.strptime("+0530", "%z").tzinfo)
 
-    assert one(x509.make_ca(now)).not_valid_before_utc == NOW - timedelta(hours=1)
+    assert one(issuing.make_ca(now)).not_valid_before_utc == NOW - timedelta(hours=1)
 
 
 # When it is renewed
@@ -236,31 +237,31 @@ def test_time_of_another_zone_is_the_same_time() -> None:
 )
 def test_renewal_is_due_every_eleven_twelfths(elapsed: timedelta, count: int) -> None:
     """330 of 360 days; a clock behind the anchor's renews nothing."""
-    assert x509.renewals(NOW, 360, NOW + elapsed) == count
+    assert issuing.renewals(NOW, 360, NOW + elapsed) == count
 
 
 @pytest.mark.parametrize("days", [30, 365, 825])
 @pytest.mark.parametrize("made_after", [0, 1, 100, 1000])
-def test_certificate_is_renewed_before_it_ends(ca: x509.Pair, days: int, made_after: int) -> None:
+def test_certificate_is_renewed_before_it_ends(ca: pem.Pair, days: int, made_after: int) -> None:
     """Whenever it was made, be it in the middle of a period because its names had changed."""
     made = NOW + made_after * DAY
-    end = x509.not_after(x509.make_leaf(ca, NAMES, days, made).certificate)
+    end = pem.not_after(issuing.make_leaf(ca, NAMES, days, made).certificate)
     before_its_last_twelfth_ends = end - timedelta(days=days) / 12 + timedelta(hours=2)
 
-    assert x509.renewals(NOW, days, before_its_last_twelfth_ends) > x509.renewals(NOW, days, made)
+    assert issuing.renewals(NOW, days, before_its_last_twelfth_ends) > issuing.renewals(NOW, days, made)
 
 
 @pytest.mark.parametrize("days", [29, 826, -1])
 def test_lifetimes_that_are_too_short_or_too_long_are_refused(days: int) -> None:
     """By their number."""
     with pytest.raises(ValueError, match=f"^must be from 30 to 825 days, got {days}$"):
-        x509.check_days(days)
+        issuing.check_days(days)
 
 
 @pytest.mark.parametrize("days", [30, 825])
 def test_both_ends_of_the_lifetimes_are_allowed(days: int) -> None:
     """The limits themselves."""
-    x509.check_days(days)
+    issuing.check_days(days)
 
 
 @pytest.mark.parametrize(
@@ -275,12 +276,12 @@ def test_both_ends_of_the_lifetimes_are_allowed(days: int) -> None:
 )
 def test_clock_can_be_set(text: str, moment: datetime) -> None:
     """By a date or a time; an empty variable is none."""
-    assert x509.clock({"PRIVATE_REGISTRY_NOW": text}, NOW) == moment
+    assert clock.clock({"PRIVATE_REGISTRY_NOW": text}, NOW) == moment
 
 
 def test_clock_is_the_machines_unless_set() -> None:
     """As for everyone."""
-    assert x509.clock({}, NOW) == NOW
+    assert clock.clock({}, NOW) == NOW
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "0001-01-01", "1969-12-31", "9999-12-31"])
@@ -289,7 +290,7 @@ def test_clock_that_is_no_time_of_a_certificate_is_refused(text: str) -> None:
     with pytest.raises(
         ValueError, match=r"^PRIVATE_REGISTRY_NOW must be a .* from 1970 to 2999, as in "
     ) as refused:
-        x509.clock({"PRIVATE_REGISTRY_NOW": text}, NOW)
+        clock.clock({"PRIVATE_REGISTRY_NOW": text}, NOW)
     assert str(refused.value).endswith(f'got "{text}"')
 
 
@@ -297,15 +298,15 @@ def test_clock_that_is_no_time_of_a_certificate_is_refused(text: str) -> None:
 
 
 def test_content_is_itself_and_a_path_is_read(
-    tmp_path: Path, ca: x509.Pair, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ca: pem.Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also below the home folder."""
     (tmp_path / "ca.crt").write_text(ca.certificate)
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert x509.is_content(ca.certificate) and not x509.is_content("~/ca.crt")
+    assert pem.is_content(ca.certificate) and not pem.is_content("~/ca.crt")
     for text in (ca.certificate, str(tmp_path / "ca.crt"), "~/ca.crt"):
-        assert x509.read(text) == ca.certificate
+        assert pem.read(text) == ca.certificate
 
 
 @pytest.mark.parametrize(
@@ -320,7 +321,7 @@ def test_content_is_itself_and_a_path_is_read(
 def test_what_cannot_be_read_is_not_echoed(text: str, reason: str) -> None:
     """It may be a key that has lost its first line."""
     with pytest.raises(ValueError, match=f"^must be PEM, or the path of a PEM file; as a path: {reason}$"):
-        x509.read(text)
+        pem.read(text)
 
 
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -328,14 +329,14 @@ def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.der").write_bytes(b"\x30\x82\xff")
 
     with pytest.raises(ValueError, match=r"as a path: not a text$"):
-        x509.read(str(tmp_path / "ca.der"))
+        pem.read(str(tmp_path / "ca.der"))
 
 
-def test_comments_between_certificates_are_dropped(ca: x509.Pair, leaf: x509.Pair) -> None:
+def test_comments_between_certificates_are_dropped(ca: pem.Pair, leaf: pem.Pair) -> None:
     """What tools write there is no change of the certificate."""
     text = f"subject=CN=x\r\n{leaf.certificate}\n\n# root\n{ca.certificate}"
 
-    assert x509.to_pem(x509.certificates(text)) == leaf.certificate + ca.certificate
+    assert pem.to_pem(pem.certificates(text)) == leaf.certificate + ca.certificate
 
 
 @pytest.mark.parametrize(
@@ -352,13 +353,13 @@ def test_text_that_holds_no_certificate_is_refused(text: str) -> None:
     with pytest.raises(
         ValueError, match=r"^must be one or more certificates in PEM \(-----BEGIN CERTIFICATE-----\)$"
     ):
-        x509.certificates(text)
+        pem.certificates(text)
 
 
-def test_private_key_among_certificates_is_refused(leaf: x509.Pair) -> None:
+def test_private_key_among_certificates_is_refused(leaf: pem.Pair) -> None:
     """There it would stand in clear."""
     with pytest.raises(ValueError, match=r"^must hold certificates only, got a private key too$"):
-        x509.certificates(leaf.certificate + leaf.key)
+        pem.certificates(leaf.certificate + leaf.key)
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
@@ -369,7 +370,7 @@ def test_ec_keys_are_read_in_both_forms(curve: ec.EllipticCurve, form: serializa
     """And written in one."""
     key = ec.generate_private_key(curve)
 
-    assert x509.key_to_pem(x509.private_key(key_pem(key, form))) == key_pem(key)
+    assert pem.key_to_pem(pem.private_key(key_pem(key, form))) == key_pem(key)
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="it is the tool that writes keys in this way")
@@ -380,20 +381,20 @@ def test_ec_key_after_its_parameters_is_read() -> None:
     ).stdout
 
     assert text.startswith("-----BEGIN EC PARAMETERS-----")
-    assert isinstance(x509.private_key(text), ec.EllipticCurvePrivateKey)
+    assert isinstance(pem.private_key(text), ec.EllipticCurvePrivateKey)
 
 
 def test_rsa_key_of_2048_bits_is_read() -> None:
     """The least there is."""
     key = rsa.generate_private_key(65537, 2048)
 
-    assert x509.key_to_pem(x509.private_key(key_pem(key))) == key_pem(key)
+    assert pem.key_to_pem(pem.private_key(key_pem(key))) == key_pem(key)
 
 
 def refused_key(pem: str) -> str:
     """Give what is said of a key, which is never the key."""
     with pytest.raises(ValueError) as refused:
-        x509.private_key(pem)
+        pem.private_key(pem)
     assert pem.splitlines()[1] not in str(refused.value)
     return str(refused.value)
 
@@ -407,7 +408,7 @@ def test_key_with_a_passphrase_is_refused() -> None:
     )
 
 
-def test_text_that_holds_no_key_is_refused(leaf: x509.Pair) -> None:
+def test_text_that_holds_no_key_is_refused(leaf: pem.Pair) -> None:
     """A certificate, or a key cut in half."""
     for text in (leaf.certificate, leaf.key[:100]):
         assert refused_key(text) == "must be a private key in PEM (-----BEGIN PRIVATE KEY-----)"
@@ -433,8 +434,8 @@ def test_weak_and_unusual_keys_are_refused(
     assert refused_key(pem) == f"must be RSA of at least 2048 bits or EC on P-256, P-384 or P-521, got {kind}"
 
 
-def test_fingerprint_is_that_of_the_text(leaf: x509.Pair, ca: x509.Pair) -> None:
+def test_fingerprint_is_that_of_the_text(leaf: pem.Pair, ca: pem.Pair) -> None:
     """The same for the same, another for another."""
-    assert x509.fingerprint(leaf.certificate) == x509.fingerprint(x509.to_pem([one(leaf)]))
-    assert len({x509.fingerprint(pem) for pem in (leaf.certificate, ca.certificate)}) == 2
-    assert re.fullmatch("[0-9a-f]{64}", x509.fingerprint(leaf.certificate))
+    assert pem.fingerprint(leaf.certificate) == pem.fingerprint(pem.to_pem([one(leaf)]))
+    assert len({pem.fingerprint(pem) for pem in (leaf.certificate, ca.certificate)}) == 2
+    assert re.fullmatch("[0-9a-f]{64}", pem.fingerprint(leaf.certificate))

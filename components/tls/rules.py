@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509 import Certificate, verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from components.x509 import PrivateKey, alternative, day
+from .pem import PrivateKey, alternative, day
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 

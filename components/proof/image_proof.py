@@ -8,12 +8,15 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 
-from components.labels import labels
-from components.push_failures import explain_push
-from components.references import digest_of
-from components.server import RegistryServer
-from components.settings import Settings
-from components.storage import HARDENED, RESOURCES_OF_A_STEP
+from ..access.settings import Access
+from ..cluster.labels import labels
+from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
+from ..cluster.settings import Cluster
+from ..exposure.host_port import HostPort
+from ..references import digest_of
+from ..server.registry_server import RegistryServer
+from .push_failures import explain_push
+from .settings import Proof
 
 _CONTEXT = "test-image"
 
@@ -31,7 +34,11 @@ class ImageProof(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        proof: Proof,
+        exposure: HostPort,
+        access: Access,
+        cluster: Cluster,
+        accounts: pulumi.Output[dict[str, str]],
         server: RegistryServer,
         secrets: Sequence[kubernetes.core.v1.Secret],
         after: Sequence[pulumi.Resource],
@@ -39,32 +46,36 @@ class ImageProof(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
-        """What stands in `after` is there before the push. `authorities` is PEM of the registry's CAs, if any."""
+        """`accounts` are those of `Access.accounts`; what stands in `after` is there before the push.
+
+        `authorities` is PEM of the registry's CAs, if any.
+        """
         super().__init__("private-registry:index:ImageProof", name, None, opts)
+        name_in_registry = proof.image(exposure.addresses)
         pushed = docker.Image(
             f"{name}-image",
-            image_name=settings.proof_image.tagged(settings.push_address),
-            build={"context": _CONTEXT, "platform": settings.platform},
+            image_name=name_in_registry.tagged(exposure.push_address),
+            build={"context": _CONTEXT, "platform": proof.platform},
             registry={
-                "server": str(settings.push_address),
-                "username": settings.username,
-                "password": pulumi.Output.secret(settings.password),
+                "server": str(exposure.push_address),
+                "username": access.username,
+                "password": accounts.apply(lambda known: known[access.username]),
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # An engine on a node trusts the registry by the same files as the node.
+                # A Docker Engine on a node trusts the registry by the same files as the node.
                 depends_on=[server.deployment, *after],
-                hooks=pulumi.ResourceHookBinding(on_error=[explain_push(settings.push_address, authorities)]),
+                hooks=pulumi.ResourceHookBinding(on_error=[explain_push(exposure.push_address, authorities)]),
             ),
         )
         self.digest = pushed.repo_digest.apply(digest_of)
-        self.image = self.digest.apply(lambda digest: settings.proof_image.pinned(settings.address, digest))
+        self.image = self.digest.apply(lambda digest: name_in_registry.pinned(exposure.address, digest))
 
         def pod(resource: str, node: str) -> kubernetes.core.v1.Pod:
             return kubernetes.core.v1.Pod(
                 resource,
                 metadata={
-                    "namespace": settings.pull_namespaces[0],
+                    "namespace": access.pull_namespaces[0],
                     "labels": labels("proof", name),
                     # The provider's own wait for a Pod starts anew at each event of any Pod around it (4.25).
                     "annotations": {"pulumi.com/waitFor": "condition=Ready"},
@@ -75,7 +86,7 @@ class ImageProof(pulumi.ComponentResource):
                     "automount_service_account_token": False,
                     "enable_service_links": False,
                     "termination_grace_period_seconds": 5,
-                    "security_context": {"seccomp_profile": {"type": "RuntimeDefault"}},
+                    "security_context": POD,
                     "containers": [
                         {
                             "name": "proof",
@@ -93,13 +104,13 @@ class ImageProof(pulumi.ComponentResource):
                     replace_on_changes=["spec"],
                     # New accounts are proven by a new pull.
                     replacement_trigger=server.revision,
-                    custom_timeouts=settings.time_limit,
+                    custom_timeouts=cluster.time_limit,
                     hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
                 ),
             )
 
-        if settings.proof_nodes:
-            pods = [pod(f"{name}-pod-{node}", node) for node in settings.proof_nodes]
+        if proof.proof_nodes:
+            pods = [pod(f"{name}-pod-{node}", node) for node in proof.proof_nodes]
         else:
             pods = [pod(f"{name}-pod", "")]
         self.pod_names = [made.metadata["name"].apply(str) for made in pods]

@@ -9,7 +9,7 @@ import base64
 
 import pulumi
 
-from components.references import Address
+from ..references import Address
 
 
 def explain_push(address: Address, authorities: pulumi.Input[str]) -> pulumi.ErrorHook:

@@ -14,9 +14,12 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import EnvVarSourceArgsDict
 
-from components.labels import labels, selector
-from components.settings import Settings
-from components.storage import RESOURCES_OF_A_STEP
+from ..cluster.labels import labels, selector
+from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
+from ..cluster.settings import Cluster
+from ..exposure.host_port import HostPort
+from ..tls.settings import Tls
+from .settings import Nodes
 
 _SCRIPT: Final = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 
@@ -35,23 +38,30 @@ class NodeTrust(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        nodes: Nodes,
+        exposure: HostPort,
+        tls: Tls,
+        cluster: Cluster,
+        image: str,
         authorities: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
-        """`authorities` is PEM; with `tls: off` there are none, and containerd is told to use plain HTTP."""
+        """`image` is one with a shell, such as the registry's own.
+
+        `authorities` is PEM. With plain HTTP there are none, and containerd is told to use plain HTTP.
+        """
         super().__init__("private-registry:index:NodeTrust", name, None, opts)
-        known = settings.certs_folders
+        known = nodes.certs_folders
         # Docker has no file for plain HTTP by registry.
         runtimes = [
-            path for path in dict.fromkeys((known.containerd, known.docker if settings.has_own_ca else "")) if path
+            path for path in dict.fromkeys((known.containerd, known.docker if tls.has_own_ca else "")) if path
         ]
-        folders = [f"/nodes{path}/{address}" for path in runtimes for address in settings.node_trust_addresses]
+        folders = [f"/nodes{path}/{address}" for path in runtimes for address in nodes.addresses(exposure, tls)]
         self.daemon_set = kubernetes.apps.v1.DaemonSet(
             f"{name}-daemon",
             # A fixed name: an `up` that was killed while it waited for this would otherwise make a second one.
-            metadata={"name": name, "namespace": settings.namespace, "labels": labels("node-trust", name)},
+            metadata={"name": name, "namespace": cluster.namespace, "labels": labels("node-trust", name)},
             spec={
                 "selector": {"match_labels": selector("node-trust", name)},
                 # The new Pod first, and on all nodes at once: between two Pods a node would trust nobody.
@@ -67,11 +77,11 @@ class NodeTrust(pulumi.ComponentResource):
                         "termination_grace_period_seconds": 10,
                         # A node that is tainted, drained or short of something pulls images all the same.
                         "tolerations": [{"operator": "Exists"}],
-                        "security_context": {"seccomp_profile": {"type": "RuntimeDefault"}},
+                        "security_context": POD,
                         "containers": [
                             {
                                 "name": "node-trust",
-                                "image": settings.image,
+                                "image": image,
                                 "command": ["sh", "-c", _SCRIPT],
                                 "env": [
                                     {"name": "CA", "value": authorities},
@@ -79,15 +89,9 @@ class NodeTrust(pulumi.ComponentResource):
                                     {"name": "FOLDERS", "value": "\n".join(folders)},
                                     {"name": "NODE", "value_from": _field("spec.nodeName")},
                                     {"name": "POD", "value_from": _field("metadata.uid")},
-                                    {"name": "SCHEME", "value": "http" if settings.tls == "off" else "https"},
+                                    {"name": "SCHEME", "value": "https" if tls.encrypted else "http"},
                                 ],
-                                "security_context": {
-                                    "run_as_user": 0,  # the folders are root's
-                                    "run_as_non_root": False,
-                                    "allow_privilege_escalation": False,
-                                    "read_only_root_filesystem": True,
-                                    "capabilities": {"drop": ["ALL"]},
-                                },
+                                "security_context": ROOT,
                                 "resources": RESOURCES_OF_A_STEP,
                                 "startup_probe": {
                                     "exec_": {"command": ["test", "-e", "/ready/yes"]},
@@ -116,7 +120,7 @@ class NodeTrust(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                custom_timeouts=settings.time_limit,
+                custom_timeouts=cluster.time_limit,
                 hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
             ),
         )

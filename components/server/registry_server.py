@@ -1,4 +1,4 @@
-"""The registry itself: its secrets, its Deployment and its Service."""
+"""The registry itself: its secrets and its Deployment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgsDict,
 )
 
-from components import accounts, distribution
-from components.certificates import Certificates
-from components.labels import labels, selector
-from components.settings import Settings
-from components.storage import HARDENED, ROOT, HostFolder
+from ..access.accounts import htpasswd, http_secret
+from ..cluster.labels import labels, selector
+from ..cluster.pods import HARDENED, POD
+from ..cluster.settings import Cluster
+from ..exposure.service import service
+from ..storage.host_folder import IMAGES, HostFolder
+from ..tls.certificates import Certificates
+from . import configuration
+from .settings import Server
 
 CONTAINER_PORT = 5000
 _CONFIG_FOLDER = "/etc/private-registry"
@@ -40,14 +44,20 @@ class RegistryServer(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
-        folder: HostFolder,
+        server: Server,
+        cluster: Cluster,
+        port: int,
+        storage: HostFolder,
+        accounts: pulumi.Output[dict[str, str]],
         certificates: Certificates | None,
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
-        """Without certificates it speaks plain HTTP. What stands in `after` is there before it serves."""
+        """`port` is that of the node, and `accounts` are those of `Access.accounts`.
+
+        Without certificates it speaks plain HTTP. What stands in `after` is there before it serves.
+        """
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # The first value stays in the state for good: salts and the upload secret must not change by themselves.
@@ -57,22 +67,21 @@ class RegistryServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
         ).output
 
-        passwords = pulumi.Output.secret(settings.accounts)
-        htpasswd = pulumi.Output.all(passwords, seed).apply(_htpasswd)
+        lines = pulumi.Output.all(accounts, seed).apply(_htpasswd)
         config = seed.apply(
-            lambda text: _config(text, delete_enabled=settings.delete_enabled, encrypted=certificates is not None)
+            lambda text: _config(text, delete_enabled=server.delete_enabled, encrypted=certificates is not None)
         )
-        htpasswd_secret = self._secret(f"{name}-htpasswd", settings.namespace, {"htpasswd": htpasswd}, child)
-        config_secret = self._secret(f"{name}-config", settings.namespace, {"config.yml": config}, child)
-        served = [htpasswd, config]
+        htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, child)
+        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": config}, child)
+        served = [lines, config]
         volumes: list[VolumeArgsDict] = [
             {"name": "config", "secret": {"secret_name": config_secret.metadata["name"]}},
             {"name": "accounts", "secret": {"secret_name": htpasswd_secret.metadata["name"]}},
-            folder.volume,
+            storage.volume,
         ]
         if certificates:
             pair = {"tls.crt": certificates.certificate, "tls.key": certificates.key}
-            tls_secret = self._secret(f"{name}-tls", settings.namespace, pair, child)
+            tls_secret = self._secret(f"{name}-tls", cluster.namespace, pair, child)
             volumes.append({"name": "tls", "secret": {"secret_name": tls_secret.metadata["name"]}})
             served.append(certificates.fingerprint)
         # A hash over the random seed's work: nobody can guess a password by it.
@@ -81,12 +90,12 @@ class RegistryServer(pulumi.ComponentResource):
         self.deployment = kubernetes.apps.v1.Deployment(
             name,
             # A fixed name, since operators type it: `kubectl logs deployment/registry`.
-            metadata={"name": name, "namespace": settings.namespace, "labels": labels("registry", name)},
+            metadata={"name": name, "namespace": cluster.namespace, "labels": labels("registry", name)},
             spec={
-                "replicas": 0 if settings.remove_data else settings.replicas,
-                "strategy": {"type": folder.strategy},
-                # Kubernetes' own limit must not end the wait before ours, nor a shorter one replace the registry.
-                "progress_deadline_seconds": max(settings.timeout_seconds, _USUAL_PROGRESS_DEADLINE),
+                "replicas": 0 if storage.remove_data else server.replicas,
+                "strategy": {"type": storage.strategy},
+                # Never shorter than our wait. Below 600 it stays 600, so that a changed time limit replaces nothing.
+                "progress_deadline_seconds": max(cluster.timeout_seconds, _USUAL_PROGRESS_DEADLINE),
                 "selector": {"match_labels": selector("registry", name)},
                 "template": {
                     "metadata": {
@@ -94,14 +103,14 @@ class RegistryServer(pulumi.ComponentResource):
                         "annotations": {"private-registry/revision": self.revision},
                     },
                     "spec": {
-                        "node_selector": folder.node_selector,
+                        "node_selector": storage.node_selector,
                         # Variables of a Service called registry would be read as configuration.
                         "enable_service_links": False,
                         "automount_service_account_token": False,
                         "termination_grace_period_seconds": 30,
-                        "security_context": {"seccomp_profile": {"type": "RuntimeDefault"}},
-                        "init_containers": [folder.owning_container(settings.image)],
-                        "containers": [_container(settings, folder)],
+                        "security_context": POD,
+                        "init_containers": [storage.owning_container(server.image)],
+                        "containers": [_container(server.image, port, storage, encrypted=certificates is not None)],
                         "volumes": volumes,
                     },
                 },
@@ -113,25 +122,11 @@ class RegistryServer(pulumi.ComponentResource):
                 # (provider 4.25), and a push right after it is refused; a creation is waited for in full.
                 replace_on_changes=["spec"],
                 delete_before_replace=True,
-                custom_timeouts=settings.time_limit,
+                custom_timeouts=cluster.time_limit,
                 hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
             ),
         )
-        kubernetes.core.v1.Service(
-            f"{name}-service",
-            metadata={
-                "name": name,  # Pods in the cluster say it
-                "namespace": settings.namespace,
-                "labels": labels("registry", name),
-                # The wait of a Service is a fixed 10 s and proves less than the Deployment's own.
-                "annotations": {"pulumi.com/skipAwait": "true"},
-            },
-            spec={
-                "selector": selector("registry", name),
-                "ports": [{"name": "registry", "port": settings.port, "target_port": "registry"}],
-            },
-            opts=child,
-        )
+        service(name, port, cluster.namespace, child)
         self.register_outputs({"revision": self.revision})
 
     def _secret(
@@ -144,25 +139,24 @@ class RegistryServer(pulumi.ComponentResource):
         return kubernetes.core.v1.Secret(name, metadata={"namespace": namespace}, string_data=content, opts=opts)
 
 
-def _container(settings: Settings, folder: HostFolder) -> ContainerArgsDict:
-    encrypted = settings.tls != "off"
+def _container(image: str, port: int, storage: HostFolder, *, encrypted: bool) -> ContainerArgsDict:
     health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
     mounts: list[VolumeMountArgsDict] = [
         {"name": "config", "mount_path": _CONFIG_FOLDER, "read_only": True},
         # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
         {"name": "accounts", "mount_path": _ACCOUNTS_FOLDER, "read_only": True},
-        folder.mount,
+        storage.mount,
     ]
     if encrypted:
         mounts.append({"name": "tls", "mount_path": _TLS_FOLDER, "read_only": True})
     return {
         "name": "registry",
-        "image": settings.image,
+        "image": image,
         # By path: the images of 2.x and 3.x keep their own file in different places, with other defaults.
         "command": ["registry", "serve", f"{_CONFIG_FOLDER}/config.yml"],
         # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
         "env": [{"name": "OTEL_TRACES_EXPORTER", "value": "none"}],
-        "ports": [{"name": "registry", "container_port": CONTAINER_PORT, "host_port": settings.port}],
+        "ports": [{"name": "registry", "container_port": CONTAINER_PORT, "host_port": port}],
         "security_context": HARDENED,
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
@@ -182,14 +176,14 @@ def _container(settings: Settings, folder: HostFolder) -> ContainerArgsDict:
 def _htpasswd(parts: list[object]) -> str:
     passwords, seed = parts
     assert isinstance(passwords, Mapping) and isinstance(seed, str)
-    return accounts.htpasswd(passwords, bytes.fromhex(seed))
+    return htpasswd(passwords, bytes.fromhex(seed))
 
 
 def _config(seed: str, *, delete_enabled: bool, encrypted: bool) -> str:
-    return distribution.render(
-        http_secret=accounts.http_secret(bytes.fromhex(seed)),
+    return configuration.render(
+        http_secret=http_secret(bytes.fromhex(seed)),
         delete_enabled=delete_enabled,
-        root=ROOT,
+        root=IMAGES,
         htpasswd_path=f"{_ACCOUNTS_FOLDER}/htpasswd",
         port=CONTAINER_PORT,
         certificate_path=f"{_TLS_FOLDER}/tls.crt" if encrypted else "",

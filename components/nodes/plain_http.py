@@ -3,7 +3,7 @@
 Owns these texts, and where none is needed. Changes nothing: nodes and engines belong to the operator.
 """
 
-from components.references import Address
+from ..references import Address
 
 
 def warnings(pull: Address, push: Address, *, containerd_knows: bool) -> tuple[str, ...]:

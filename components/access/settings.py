@@ -1,0 +1,89 @@
+"""Who may push and pull, and in which namespaces Pods have the pull secret."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from ..cluster.names import check_namespace, check_object_name
+from ..problems import Problems
+from ..sections import SecretText, config_set, is_known, is_secret_text, keep_copies
+from .accounts import check_password, check_username
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Accounts, and the pull secret of the first one."""
+
+    username: str = "registry"
+    password: SecretText = field(repr=False)
+    users: Mapping[str, SecretText] = field(default_factory=dict, repr=False)
+    development: bool = False
+    pull_secret_name: str = "regcred"  # noqa: S105 - a Secret's name, not its value
+    pull_namespaces: tuple[str, ...] = ("default",)
+
+    def __post_init__(self) -> None:
+        """Keep what the caller cannot change."""
+        keep_copies(self)
+
+    def check(self, problems: Problems) -> None:
+        """Report what cannot work. Passwords that are not known yet are left to `accounts`."""
+        with problems.caught("username", config_set("username registry")):
+            check_username(self.username)
+        for name in self.users:
+            quoted = json.dumps(name)
+            with problems.caught(
+                f"users[{quoted}]", f"`pulumi config rm --path 'users[{quoted}]'`, then another name"
+            ):
+                check_username(name)
+                if name == self.username:
+                    raise ValueError("must not repeat the account of username")
+        self._check_passwords(problems, self.password, self.users)
+        self._check_pull_secrets(problems)
+
+    def accounts(self) -> pulumi.Output[dict[str, str]]:
+        """All accounts, name to password. Secret.
+
+        Passwords that another program gave as Outputs are checked here, and refused with a RunError.
+        """
+
+        def checked(known: dict[str, str]) -> dict[str, str]:
+            problems = Problems()
+            self._check_passwords(
+                problems, known[self.username], {name: known[name] for name in self.users if name in known}
+            )
+            problems.raise_late()
+            return known
+
+        accounts: pulumi.Output[Any] = pulumi.Output.secret({self.username: self.password, **self.users})
+        return accounts.apply(checked)
+
+    def _check_passwords(self, problems: Problems, password: SecretText, users: Mapping[str, SecretText]) -> None:
+        with problems.caught("password", "`pulumi config set --secret password`"):
+            if is_known(password):
+                check_password(password, development=self.development)
+        for name, given in users.items():
+            quoted = json.dumps(name)
+            fix = f"`pulumi config set --secret --path 'users[{quoted}]'`"
+            with problems.caught(f"users[{quoted}]", fix):
+                if is_known(given):
+                    check_password(given, development=self.development)
+                elif not is_secret_text(given):
+                    # In clear, `--path` turns 0123456 into a number: no longer what was typed.
+                    raise ValueError(f"must be a string, got {type(given).__name__}")
+
+    def _check_pull_secrets(self, problems: Problems) -> None:
+        with problems.caught("pullSecretName", config_set("pullSecretName regcred")):
+            check_object_name(self.pull_secret_name)
+        for position, name in enumerate(self.pull_namespaces):
+            with problems.caught(
+                f"pullNamespaces[{position}]", config_set(f"--path 'pullNamespaces[{position}]' <name>")
+            ):
+                check_namespace(name)
+                if name in self.pull_namespaces[:position]:
+                    raise ValueError(f'must name each namespace once, got "{name}" again')
+        with problems.caught("pullNamespaces", config_set("--path 'pullNamespaces[0]' default")):
+            if not self.pull_namespaces:
+                raise ValueError("must name a namespace, in which the proof Pod runs")

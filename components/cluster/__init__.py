@@ -1,0 +1,1 @@
+"""What holds for every object in the cluster: names, Pods, waits and failures."""

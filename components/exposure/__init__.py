@@ -1,0 +1,1 @@
+"""By what address and door clients reach the registry."""

@@ -1,0 +1,1 @@
+"""What nodes have to know of the registry."""

@@ -1,0 +1,38 @@
+"""The image that proves the registry, and the nodes that have to pull it."""
+
+from dataclasses import dataclass
+
+from ..cluster.names import check_object_name
+from ..exposure.host_port import HostPort
+from ..problems import Problems
+from ..references import Address, ImageName, check_platform
+from ..sections import config_set, keep_copies
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """The test image and its Pods."""
+
+    test_image: str = "alpine_test:test_1.0"
+    proof_nodes: tuple[str, ...] = ()
+    platform: str = "linux/amd64"
+
+    def __post_init__(self) -> None:
+        """Keep what the caller cannot change."""
+        keep_copies(self)
+
+    def check(self, problems: Problems, exposure: HostPort) -> None:
+        """Report what cannot work, also with these addresses."""
+        with problems.caught("testImage", config_set("testImage alpine_test:test_1.0")):
+            self.image(exposure.addresses)
+        for position, name in enumerate(self.proof_nodes):
+            with problems.caught(f"proofNodes[{position}]", config_set(f"--path 'proofNodes[{position}]' <name>")):
+                check_object_name(name)
+                if name in self.proof_nodes[:position]:
+                    raise ValueError(f'must name each node once, got "{name}" again')
+        with problems.caught("platform", config_set("platform linux/amd64")):
+            check_platform(self.platform)
+
+    def image(self, own: tuple[Address, ...]) -> ImageName:
+        """Give the test image without an address; `own` are the registry's, with which people may write it."""
+        return ImageName.parse(self.test_image, own)

@@ -1,0 +1,172 @@
+"""The kinds of TLS, a type each: what belongs to one kind cannot be set for another."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import ClassVar, Final
+
+from cryptography.x509 import Certificate
+
+from ..cluster.names import check_object_name
+from ..exposure.host_port import HostPort
+from ..problems import Place, Problems
+from ..sections import SecretText, config_set, is_known
+from . import issuing, pem, rules
+from .pem import Pair
+
+_CERTIFICATE: Final[Place] = ("tlsCertificate", config_set("tlsCertificate <file>"))
+_KEY: Final[Place] = (
+    "tlsKey",
+    "`pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """A certificate that is made and renewed here, with a CA of its own."""
+
+    certificate_days: int = 365
+    ca_generation: int = 1
+
+    encrypted: ClassVar = True
+    has_own_ca: ClassVar = True
+    """Whether clients have to be given a CA, since the certificate is of none that they know."""
+    carries_loopback: ClassVar = True
+    """Whether the certificate is right for loopback addresses."""
+
+    def check(self, problems: Problems, _: HostPort) -> None:
+        """Report what cannot work."""
+        with problems.caught("certificateDays", config_set("certificateDays 365")):
+            issuing.check_days(self.certificate_days)
+        with problems.caught("caGeneration", config_set("caGeneration 1")):
+            if self.ca_generation < 1:
+                raise ValueError(f"must be 1 or more, got {self.ca_generation}")
+
+    @property
+    def follows_another_ca(self) -> bool:
+        """Whether nodes may trust an earlier CA only."""
+        return self.ca_generation > 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provided:
+    """A certificate that is made elsewhere: as PEM or paths, or in a Secret."""
+
+    tls_certificate: SecretText = ""
+    tls_key: SecretText = field(default="", repr=False)
+    tls_secret: str = ""
+    tls_ca: str = ""
+
+    encrypted: ClassVar = True
+    carries_loopback: ClassVar = False
+    follows_another_ca: ClassVar = False
+
+    def check(self, problems: Problems, exposure: HostPort) -> None:
+        """Report what cannot work, except for the time, which settings do not know."""
+        if self.tls_secret:
+            with problems.caught("tlsSecret", config_set("tlsSecret <name>")):
+                check_object_name(self.tls_secret)
+            with problems.caught("tlsSecret", "`pulumi config rm tlsSecret`, or both others"):
+                if self.tls_certificate or self.tls_key:
+                    raise ValueError("must not be set beside tlsCertificate and tlsKey")
+        else:
+            self._check_pair(problems, exposure)
+        with problems.caught("tlsCa", f"{config_set('tlsCa <file>')}, or `pulumi config rm tlsCa` for a public CA"):
+            _ = self.authorities
+
+    @property
+    def has_own_ca(self) -> bool:
+        """Whether clients have to be given a CA, since the certificate is of none that they know."""
+        return bool(self.tls_ca)
+
+    @cached_property
+    def authorities(self) -> str:
+        """PEM of the CAs that clients have to trust, in one spelling; empty if their own are enough."""
+        return pem.to_pem(pem.certificates(pem.read(self.tls_ca))) if self.tls_ca else ""
+
+    def given(self, certificate: str, key: str, exposure: HostPort, now: datetime) -> Pair:
+        """Give the pair of `tlsCertificate` and `tlsKey`, checked also for the time. Raises RunError."""
+        problems = Problems()
+        texts = self._read(problems, certificate, key)
+        problems.raise_late()
+        return self.checked(Pair(*texts), exposure, now, _CERTIFICATE, _KEY)
+
+    def checked(self, given: Pair, exposure: HostPort, now: datetime, certificate: Place, key: Place) -> Pair:
+        """Give a pair in one spelling if clients would accept it now. Raises RunError.
+
+        `certificate` and `key` are how messages call the two.
+        """
+        problems = Problems()
+        pair = _checked_pair(problems, given, exposure.names_needed, certificate, key)
+        problems.raise_late()
+        with problems.caught(*certificate):
+            chain = pem.certificates(pair.certificate)
+            rules.check_valid(chain[0], now)
+            if self.authorities:
+                rules.check_chain(chain, pem.certificates(self.authorities), exposure.address.host, now)
+        problems.raise_late()
+        return pair
+
+    def _check_pair(self, problems: Problems, exposure: HostPort) -> None:
+        for value, where in ((self.tls_certificate, _CERTIFICATE), (self.tls_key, _KEY)):
+            with problems.caught(*where):
+                if is_known(value) and not value:
+                    raise ValueError("must be set while tls is provided, unless tlsSecret is")
+        if is_known(self.tls_certificate) and is_known(self.tls_key):
+            texts = self._read(problems, self.tls_certificate, self.tls_key)
+            if len(texts) == len((_CERTIFICATE, _KEY)):
+                _checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
+
+    def _read(self, problems: Problems, certificate: str, key: str) -> list[str]:
+        texts = []
+        for value, where in ((certificate, _CERTIFICATE), (key, _KEY)):
+            with problems.caught(*where):
+                if value:
+                    texts.append(pem.read(value))
+        return texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """Plain HTTP."""
+
+    allow_plain_http: bool = False
+
+    encrypted: ClassVar = False
+    has_own_ca: ClassVar = False
+    carries_loopback: ClassVar = True
+    follows_another_ca: ClassVar = False
+
+    def check(self, problems: Problems, exposure: HostPort) -> None:
+        """Report addresses at which accounts and images would travel in clear."""
+        remote = [str(address) for address in exposure.addresses if not address.is_loopback]
+        with problems.caught("tls", f"{config_set('tls generated')}, or {config_set('allowPlainHttp true')}"):
+            if remote and not self.allow_plain_http:
+                raise ValueError(
+                    f"must not be off for {' and '.join(remote)}: accounts and images would travel in clear, "
+                    "and nodes and Docker Engines refuse plain HTTP until each is told otherwise"
+                )
+
+
+Tls = Generated | Provided | Plain
+
+KINDS: Final[Mapping[str, type[Tls]]] = {"generated": Generated, "provided": Provided, "off": Plain}
+"""By the value of the stack's key `tls`."""
+
+
+def _checked_pair(problems: Problems, given: Pair, names: Iterable[str], certificate: Place, key: Place) -> Pair:
+    """Check a certificate made elsewhere for these names, and its key; give both in one spelling.
+
+    What is given comes back as it was if it is wrong.
+    """
+    chain: list[Certificate] = []
+    with problems.caught(*certificate):
+        chain = pem.certificates(given.certificate)
+        rules.check_server(chain[0], names)
+    with problems.caught(*key):
+        private_key = pem.private_key(given.key)
+        if chain:
+            rules.check_match(private_key, chain)
+            return Pair(pem.to_pem(chain), pem.key_to_pem(private_key))
+    return given
