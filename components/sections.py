@@ -51,9 +51,9 @@ def keep_copies(section: Any) -> None:  # noqa: ANN401 - any section
     """Copy the lists and objects of a section. Without this, the caller could change them after the check."""
     for item in fields(section):
         value = getattr(section, item.name)
-        if isinstance(value, list):
+        if item.type == tuple[str, ...] and isinstance(value, list):
             object.__setattr__(section, item.name, tuple(value))
-        elif isinstance(value, Mapping):
+        elif item.type == Mapping[str, SecretText] and isinstance(value, Mapping):
             object.__setattr__(section, item.name, dict(value))
 
 

@@ -94,7 +94,7 @@ class RegistryServer(pulumi.ComponentResource):
             spec={
                 "replicas": 0 if storage.remove_data else server.replicas,
                 "strategy": {"type": storage.strategy},
-                # Never shorter than our wait. Below 600 it stays 600, so that a changed time limit replaces nothing.
+                # Never shorter than our wait. Below 600 it stays 600: a changed time limit replaces nothing.
                 "progress_deadline_seconds": max(cluster.timeout_seconds, _USUAL_PROGRESS_DEADLINE),
                 "selector": {"match_labels": selector("registry", name)},
                 "template": {

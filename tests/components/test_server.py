@@ -207,7 +207,7 @@ def test_port_is_opened_on_the_node() -> None:
 @pytest.mark.parametrize(("tls", "scheme"), [("generated", "HTTPS"), ("off", "HTTP")])
 def test_c13_probes_need_no_account_and_a_sick_disk_restarts_nothing(tls: str, scheme: str) -> None:
     """`/v2/` would answer 401 for ever, and the wrong scheme 400; liveness asks for the port only."""
-    registry = container(declared(tls=tls, allow_plain_http=True))
+    registry = container(declared(tls=tls, allow_plain_http=tls == "off"))
     storage = {"path": "/", "port": "registry", "scheme": scheme}
 
     assert registry["startupProbe"]["httpGet"] == storage

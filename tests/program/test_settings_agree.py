@@ -11,25 +11,24 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings import Settings, key_of
+from components.sections import SecretText
+from components.stack_configuration import KEYS, Key
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
-FIELDS = {key_of(field.name): field for field in dataclasses.fields(Settings)}
 TYPES: dict[object, str] = {
     str: "string",
+    SecretText: "string",
     int: "integer",
     bool: "boolean",
     tuple[str, ...]: "array",
-    Mapping[str, str]: "object",
+    Mapping[str, SecretText]: "object",
 }
 
 
-def default_of(field: dataclasses.Field[Any]) -> object:
-    """Give a field's default as Pulumi.yaml would write it."""
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return list(field.default) if isinstance(field.default, tuple) else field.default
+def default_of(key: Key) -> object:
+    """Give a key's default as Pulumi.yaml would write it."""
+    return list(key.default) if isinstance(key.default, tuple) else key.default
 
 
 def unknown_keys(stack: Mapping[str, Any]) -> set[str]:
@@ -39,18 +38,18 @@ def unknown_keys(stack: Mapping[str, Any]) -> set[str]:
         for key in stack.get("config", {})
         if key.startswith("private-registry:")
     }
-    return keys - FIELDS.keys()
+    return keys - KEYS.keys()
 
 
 def test_project_declares_every_field_and_no_other() -> None:
     """In the same order, so that both read alike."""
-    assert list(PROJECT["config"]) == list(FIELDS)
+    assert list(PROJECT["config"]) == list(KEYS)
 
 
-@pytest.mark.parametrize("key", FIELDS)
+@pytest.mark.parametrize("key", KEYS)
 def test_type_default_and_description_agree(key: str) -> None:
     """A default that differs would depend on who makes the settings."""
-    declared, field = PROJECT["config"][key], FIELDS[key]
+    declared, field = PROJECT["config"][key], KEYS[key]
 
     assert declared["type"] == TYPES[field.type]
     assert declared.get("default", dataclasses.MISSING) == default_of(field)

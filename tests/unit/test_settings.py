@@ -7,21 +7,24 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.connections import Connections
 from components.nodes import plain_http
 from components.nodes.runtimes import CertsFolders
 from components.problems import SettingsError
 from components.references import Address, ImageName
-from components.settings import Settings, key_of
+from components.sections import key_of
+from components.settings import Generated, Plain, Provided, Settings
+from components.stack_configuration import compose
 from components.tls.pem import Pair
-from tests.authority import Authority
+from tests.authority import NOW, Authority
 
 PASSWORD = "canary-canary"
 NEEDED = {"host": "10.0.0.5", "node": "minikube", "password": PASSWORD}
 
 
 def made(**values: Any) -> Settings:  # noqa: ANN401 - wrong types are among the cases
-    """Make settings as another program does."""
-    return Settings(**{**NEEDED, **values})
+    """Make settings from flat values."""
+    return compose({**NEEDED, **values})
 
 
 def problems(**values: Any) -> tuple[str, ...]:  # noqa: ANN401 - wrong types are among the cases
@@ -33,10 +36,18 @@ def problems(**values: Any) -> tuple[str, ...]:  # noqa: ANN401 - wrong types ar
     return refused.value.problems
 
 
-def test_an_output_is_no_string() -> None:
-    """`config.require_secret` gives an Output, whose value cannot be checked here."""
-    assert problems(password=pulumi.Output) == (
-        "private-registry:password must be a string, got type; fix: see password in docs/settings.md",
+def test_what_is_no_secret_has_to_be_known() -> None:
+    """An Output has no value yet, and addresses are needed at once."""
+    [problem] = problems(host=pulumi.Output)
+
+    assert problem.startswith("private-registry:host must be a string, got ")
+    assert problem.endswith("; fix: see host in docs/settings.md")
+
+
+def test_a_secret_is_text_or_an_output() -> None:
+    """A value of another kind is refused by its type, and not shown."""
+    assert problems(password=["canary"]) == (
+        "private-registry:password must be a string, got list; fix: see password in docs/settings.md",
     )
 
 
@@ -160,7 +171,6 @@ def test_an_output_is_no_string() -> None:
             {"platform": "amd64"},
             'platform must be os/architecture or os/architecture/variant, got "amd64"; fix: `pulumi',
         ),
-        ({"docker_host": "x"}, "dockerHost must begin with unix://"),
     ],
 )
 def test_a_broken_rule_is_one_line_with_key_rule_and_fix(values: dict[str, Any], line: str) -> None:
@@ -174,7 +184,7 @@ def test_a_broken_rule_is_one_line_with_key_rule_and_fix(values: dict[str, Any],
 @pytest.mark.parametrize("seconds", [5, 3600])
 def test_accepts_both_ends_of_the_timeout(seconds: int) -> None:
     """The limits themselves are allowed."""
-    assert made(timeout_seconds=seconds).timeout_seconds == seconds
+    assert made(timeout_seconds=seconds).cluster.timeout_seconds == seconds
 
 
 def test_overrides_allow_what_they_name() -> None:
@@ -183,7 +193,7 @@ def test_overrides_allow_what_they_name() -> None:
         image="registry:2.8.3", allow_outdated_image=True, password="p", users={"a": "q"}, development=True
     )
 
-    assert settings.accounts == {"registry": "p", "a": "q"}
+    assert (settings.access.password, settings.access.users) == ("p", {"a": "q"})
 
 
 def test_values_are_kept_in_one_spelling() -> None:
@@ -197,11 +207,11 @@ def test_values_are_kept_in_one_spelling() -> None:
         test_image="registry.test:5000/team/app",
     )
 
-    assert settings.address == Address("registry.test", 5000)
-    assert settings.push_address == Address("::1", 5000)
-    assert settings.host_path == "/data/registry"
-    assert settings.certs_folders == CertsFolders("/etc/certs.d", "/etc/docker/certs.d")
-    assert settings.proof_image == ImageName("team/app", "latest")
+    assert settings.exposure.address == Address("registry.test", 5000)
+    assert settings.exposure.push_address == Address("::1", 5000)
+    assert settings.storage.folder == "/data/registry"
+    assert settings.nodes.certs_folders == CertsFolders("/etc/certs.d", "/etc/docker/certs.d")
+    assert settings.proof.image(settings.exposure.addresses) == ImageName("team/app", "latest")
 
 
 def test_later_changes_to_the_callers_objects_have_no_effect() -> None:
@@ -212,14 +222,14 @@ def test_later_changes_to_the_callers_objects_have_no_effect() -> None:
     namespaces.append("B")
     nodes.append("B")
 
-    assert settings.users == {"al": PASSWORD}
-    assert settings.pull_namespaces == ("a",)
-    assert settings.proof_nodes == ("b",)
+    assert settings.access.users == {"al": PASSWORD}
+    assert settings.access.pull_namespaces == ("a",)
+    assert settings.proof.proof_nodes == ("b",)
 
 
 def test_secrets_stay_out_of_the_repr() -> None:
     """A dataclass in a traceback or a log shows all that it does not hide."""
-    shown = repr(made(users={"al": "canary-2-canary"}, kubeconfig='{"token": "canary"}'))
+    shown = repr(made(users={"al": "canary-2-canary"})) + repr(Connections(kubeconfig='{"token": "canary"}'))
 
     assert "canary" not in shown
     assert "host='10.0.0.5'" in shown
@@ -239,7 +249,7 @@ def test_c14_plain_http_at_other_machines_comes_with_what_it_needs(values: dict[
 
 
 def test_c14_loopback_needs_no_warning() -> None:
-    """Engines and nodes accept plain HTTP there."""
+    """Docker Engines and nodes accept plain HTTP there."""
     assert made(tls="off", host="localhost", push_host="127.0.0.1").warnings == ()
 
 
@@ -250,7 +260,7 @@ def test_c14_plain_http_at_other_machines_is_refused_until_it_is_allowed() -> No
 
     assert problem == (
         "private-registry:tls must not be off for 10.0.0.5:5000 and registry.test:5000: accounts and images would "
-        "travel in clear, and nodes and engines refuse plain HTTP until each is told otherwise; fix: "
+        "travel in clear, and nodes and Docker Engines refuse plain HTTP until each is told otherwise; fix: "
         "`pulumi config set tls generated`, or `pulumi config set allowPlainHttp true`"
     )
     assert "must not be off for 10.0.0.5:5000: " in same
@@ -282,15 +292,23 @@ def test_certificate_made_elsewhere_is_taken_as_content_or_by_path(tmp_path: Pat
         (tmp_path / name).write_text(f"a comment\n{text}")
     by_path = made(tls="provided", **{name: str(tmp_path / name) for name in files})
 
-    assert by_path == made(**provided(pair, tls_ca=files["tls_ca"]))
-    assert (by_path.tls_certificate, by_path.tls_key, by_path.tls_ca) == tuple(files.values())
+    by_content = made(**provided(pair, tls_ca=files["tls_ca"]))
+    for settings in (by_path, by_content):
+        tls = settings.tls
+        assert isinstance(tls, Provided)
+        assert isinstance(tls.tls_certificate, str)
+        assert isinstance(tls.tls_key, str)
+        assert tls.given(tls.tls_certificate, tls.tls_key, settings.exposure, NOW) == pair
+        assert tls.authorities == files["tls_ca"]
 
 
 def test_certificate_has_to_carry_the_address_to_push_to_too() -> None:
     """Except loopback, where an engine verifies nothing and no public CA signs."""
     pair = Authority().issue("registry.test")
 
-    assert made(**provided(pair, host="Registry.test", push_host="127.0.0.1")).names_needed == ("registry.test",)
+    assert made(**provided(pair, host="Registry.test", push_host="127.0.0.1")).exposure.names_needed == (
+        "registry.test",
+    )
     [problem] = problems(**provided(pair, host="registry.test", push_host="push.test"))
     assert problem == (
         "private-registry:tlsCertificate must carry the DNS name push.test as a subject alternative name, "
@@ -342,7 +360,7 @@ def test_certificate_and_key_are_needed_both(missing: str) -> None:
 
 def test_a_secret_takes_the_place_of_both() -> None:
     """It is read in the cluster, so that nothing more can be said of it here."""
-    assert made(tls="provided", tls_secret="web-tls").tls_secret == "web-tls"
+    assert made(tls="provided", tls_secret="web-tls").tls == Provided(tls_secret="web-tls")
     [problem] = problems(**provided(Authority().issue("10.0.0.5"), tls_secret="web-tls"))
     assert problem == (
         "private-registry:tlsSecret must not be set beside tlsCertificate and tlsKey; "
@@ -350,33 +368,54 @@ def test_a_secret_takes_the_place_of_both() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["tls_certificate", "tls_key", "tls_secret", "tls_ca"])
-def test_certificate_that_would_not_be_used_is_refused(name: str) -> None:
-    """`tls` was forgotten, and the default would take its place in silence."""
-    [problem] = problems(**{name: "canary"})
+FOREIGN = [
+    ("generated", {"tls_certificate": "canary"}, "provided"),
+    ("generated", {"tls_key": "canary"}, "provided"),
+    ("generated", {"tls_secret": "canary"}, "provided"),
+    ("generated", {"tls_ca": "canary"}, "provided"),
+    ("generated", {"allow_plain_http": True}, "off"),
+    ("off", {"ca_generation": 2, "host": "localhost"}, "generated"),
+    ("off", {"tls_key": "canary", "host": "localhost"}, "provided"),
+    ("provided", {"certificate_days": 90, "tls_secret": "web-tls"}, "generated"),
+]
+
+
+@pytest.mark.parametrize(("kind", "values", "owner"), FOREIGN, ids=lambda value: str(value)[:30])
+def test_what_belongs_to_another_kind_is_refused(kind: str, values: dict[str, Any], owner: str) -> None:
+    """`tls` was forgotten, and another kind would take its place in silence. No value is shown."""
+    name = next(iter(values))
+    [problem] = problems(tls=kind, **values)
 
     assert problem == (
-        f"private-registry:{key_of(name)} must not be set while tls is generated, which makes all of its own; "
-        f"fix: `pulumi config set tls provided`, or `pulumi config rm {key_of(name)}`"
+        f"private-registry:{key_of(name)} must not be set while tls is {kind}: it belongs to {owner}; "
+        f"fix: `pulumi config rm {key_of(name)}`, or `pulumi config set tls {owner}`"
     )
+
+
+def test_what_equals_the_default_belongs_to_every_kind() -> None:
+    """Pulumi hands over the defaults of Pulumi.yaml, whatever the kind."""
+    assert made(tls="off", host="localhost", certificate_days=365, tls_ca="").tls == Plain()
+    assert made(certificate_days=365, allow_plain_http=False).tls == Generated()
 
 
 def test_key_stays_out_of_the_repr() -> None:
     """As all secrets."""
-    settings = made(**provided(Authority().issue("10.0.0.5")))
+    pair = Authority().issue("10.0.0.5")
+    key, settings = pair.key, made(**provided(pair))
 
-    assert settings.tls_key.splitlines()[1] not in repr(settings)
+    assert key.splitlines()[1] not in repr(settings)
 
 
 def told(**values: Any) -> list[str]:  # noqa: ANN401 - any setting
     """Give the addresses of which nodes are told something."""
-    return [str(address) for address in made(**values).node_trust_addresses]
+    settings = made(**values)
+    return [str(address) for address in settings.nodes.addresses(settings.exposure, settings.tls)]
 
 
 @pytest.mark.parametrize(("tls", "own"), [("generated", True), ("off", False)])
 def test_clients_are_given_the_ca_that_is_made_here(tls: str, *, own: bool) -> None:
     """Nobody knows it before."""
-    assert made(tls=tls, host="localhost").has_own_ca is own
+    assert made(tls=tls, host="localhost").tls.has_own_ca is own
 
 
 @pytest.mark.parametrize("with_ca", [True, False])
@@ -386,8 +425,8 @@ def test_clients_are_given_the_ca_of_a_certificate_made_elsewhere_if_it_is_set(*
     pair = authority.issue("10.0.0.5")
     settings = made(**provided(pair, tls_ca=authority.pem if with_ca else ""))
 
-    assert settings.has_own_ca is with_ca
-    assert bool(settings.node_trust_addresses) is with_ca
+    assert settings.tls.has_own_ca is with_ca
+    assert bool(settings.nodes.addresses(settings.exposure, settings.tls)) is with_ca
 
 
 def test_nodes_are_told_of_both_addresses_of_an_own_ca() -> None:
@@ -415,10 +454,10 @@ def test_nodes_are_told_of_plain_http_except_at_loopback(values: dict[str, Any],
     assert told(tls="off", allow_plain_http=True, **values) == addresses
 
 
-@pytest.mark.parametrize("tls", ["generated", "off"])
-def test_nodes_are_left_alone_if_they_are_to_be(tls: str) -> None:
+@pytest.mark.parametrize("values", [{}, {"tls": "off", "allow_plain_http": True}], ids=["TLS", "plain HTTP"])
+def test_nodes_are_left_alone_if_they_are_to_be(values: dict[str, Any]) -> None:
     """Whatever there is to tell."""
-    assert told(tls=tls, allow_plain_http=True, node_trust="off") == []
+    assert told(node_trust="off", **values) == []
 
 
 @pytest.mark.parametrize(
@@ -438,7 +477,7 @@ def test_nodes_are_left_alone_if_they_are_to_be(tls: str) -> None:
 )
 def test_folders_are_those_of_the_nodes_unless_they_are_set(values: dict[str, str], folders: CertsFolders) -> None:
     """Each by itself: a moved containerd does not move Docker."""
-    assert made(**values).certs_folders == folders
+    assert made(**values).nodes.certs_folders == folders
 
 
 @pytest.mark.parametrize(

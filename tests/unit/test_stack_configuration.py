@@ -10,7 +10,7 @@ from pulumi.runtime.config import CONFIG
 
 from components import stack_configuration
 from components.problems import SettingsError
-from components.settings import Settings
+from components.settings import Access, HostFolder, HostPort, Provided, Settings
 from tests.authority import Authority
 
 PASSWORD = "canary-canary"
@@ -34,7 +34,8 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
             {key if ":" in key else f"private-registry:{key}": value for key, value in config.items()},
             [f"private-registry:{key}" for key in secret],
         )
-        return stack_configuration.load(pulumi.Config("private-registry"))
+        settings, _ = stack_configuration.load(pulumi.Config("private-registry"))
+        return settings
 
     yield read
     pulumi.runtime.set_all_config({}, [])
@@ -42,7 +43,9 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
 def test_a_stack_needs_host_node_and_password_only(load: Load) -> None:
     """All else has a default, and both ways of making settings agree on it."""
-    assert load() == Settings(host="10.0.0.5", node="minikube", password=PASSWORD)
+    assert load() == Settings(
+        exposure=HostPort(host="10.0.0.5"), storage=HostFolder(node="minikube"), access=Access(password=PASSWORD)
+    )
 
 
 def test_every_kind_of_value_is_read(load: Load) -> None:
@@ -58,23 +61,23 @@ def test_every_kind_of_value_is_read(load: Load) -> None:
         }
     )
 
-    assert settings.port == 5443
-    assert settings.delete_enabled is True
-    assert settings.pull_namespaces == ("a", "b")
-    assert settings.proof_nodes == ("node-1",)
-    assert settings.accounts == {"registry": PASSWORD, "alice": PASSWORD}
-    assert settings.push_host == "127.0.0.1"
+    assert settings.exposure.port == 5443
+    assert settings.server.delete_enabled is True
+    assert settings.access.pull_namespaces == ("a", "b")
+    assert settings.proof.proof_nodes == ("node-1",)
+    assert settings.access.users == {"alice": PASSWORD}
+    assert settings.exposure.push_host == "127.0.0.1"
 
 
 def test_c48_false_is_off(load: Load) -> None:
     """To Python, the text `false` is true."""
-    assert load({"deleteEnabled": "false"}).delete_enabled is False
+    assert load({"deleteEnabled": "false"}).server.delete_enabled is False
 
 
 @pytest.mark.parametrize("password", ["0123456", "1e5", "true", "null", '{"a": 1}', " x "])
 def test_c48_passwords_stay_as_typed(load: Load, password: str) -> None:
     """What looks like a number or JSON is text all the same."""
-    assert load(password=password, development="true").password == password
+    assert load(password=password, development="true").access.password == password
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,10 @@ def test_misspelt_keys_are_found_in_the_environment_of_the_language_host(
 
 def test_keys_of_other_namespaces_are_left_alone(load: Load) -> None:
     """Providers and Pulumi have settings of their own."""
-    assert load({"kubernetes:context": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).host == "10.0.0.5"
+    assert (
+        load({"kubernetes:context": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).exposure.host
+        == "10.0.0.5"
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,21 +164,21 @@ def test_c47_secrets_in_clear_text_are_refused(load: Load, key: str, value: str)
     """They would stand in the stack's file, in state and in previews."""
     with pytest.raises(SettingsError) as refused:
         load(
-            {"tls": "off", "host": "localhost", key: value},
+            {"tls": "provided" if key == "tlsKey" else "generated", key: value},
             secret=tuple({"password", "users", "kubeconfig"} - {key}),
         )
 
-    [problem] = refused.value.problems
+    [problem] = [line for line in refused.value.problems if "encrypted" in line]
     assert problem.startswith(
-        f"private-registry:{key} must be encrypted, but stands in clear text in the stack's file"
+        f"private-registry:{key} must be encrypted, but stands in clear text in the stack's file; fix: `pulumi "
     )
     assert "--secret" in problem
-    assert "canary" not in problem
+    assert "canary" not in str(refused.value)
 
 
 def test_no_users_and_a_path_of_a_kubeconfig_need_no_encryption(load: Load) -> None:
     """The engine's own default for users is not secret."""
-    assert load({"users": "{}", "kubeconfig": "~/.kube/config"}, secret=("password",)).users == {}
+    assert load({"users": "{}", "kubeconfig": "~/.kube/config"}, secret=("password",)).access.users == {}
 
 
 def test_a_missing_password_is_refused(load: Load) -> None:
@@ -204,4 +210,4 @@ def test_key_as_a_path_needs_no_encryption(load: Load, tmp_path: Path) -> None:
     (tmp_path / "tls.key").write_text(pair.key)
     values = {"tls": "provided", "tlsCertificate": pair.certificate, "tlsKey": str(tmp_path / "tls.key")}
 
-    assert load(values).tls_key == pair.key
+    assert load(values).tls == Provided(tls_certificate=pair.certificate, tls_key=str(tmp_path / "tls.key"))

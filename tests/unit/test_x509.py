@@ -15,8 +15,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.pem.oid import ExtendedKeyUsageOID
 from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from components import clock
 from components.tls import issuing, pem
@@ -391,11 +391,11 @@ def test_rsa_key_of_2048_bits_is_read() -> None:
     assert pem.key_to_pem(pem.private_key(key_pem(key))) == key_pem(key)
 
 
-def refused_key(pem: str) -> str:
+def refused_key(text: str) -> str:
     """Give what is said of a key, which is never the key."""
     with pytest.raises(ValueError) as refused:
-        pem.private_key(pem)
-    assert pem.splitlines()[1] not in str(refused.value)
+        pem.private_key(text)
+    assert text.splitlines()[1] not in str(refused.value)
     return str(refused.value)
 
 
@@ -427,15 +427,15 @@ def test_weak_and_unusual_keys_are_refused(
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, kind: str
 ) -> None:
     """Not every client could use them."""
-    pem = key.private_bytes(
+    text = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
 
-    assert refused_key(pem) == f"must be RSA of at least 2048 bits or EC on P-256, P-384 or P-521, got {kind}"
+    assert refused_key(text) == f"must be RSA of at least 2048 bits or EC on P-256, P-384 or P-521, got {kind}"
 
 
 def test_fingerprint_is_that_of_the_text(leaf: pem.Pair, ca: pem.Pair) -> None:
     """The same for the same, another for another."""
     assert pem.fingerprint(leaf.certificate) == pem.fingerprint(pem.to_pem([one(leaf)]))
-    assert len({pem.fingerprint(pem) for pem in (leaf.certificate, ca.certificate)}) == 2
+    assert len({pem.fingerprint(text) for text in (leaf.certificate, ca.certificate)}) == 2
     assert re.fullmatch("[0-9a-f]{64}", pem.fingerprint(leaf.certificate))
