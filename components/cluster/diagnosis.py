@@ -1,8 +1,8 @@
-"""Why Pods do not start, asked from the cluster when a wait for them has failed.
+"""What `up` prints when something of the registry could not be made in the cluster, or did not become ready.
 
-The Kubernetes provider looks at main containers alone (4.25): a host port that is taken, a folder that cannot
-be mounted and an init container that fails would all end in a bare time-out. Owns the question and the
-answer's form; contacts the cluster only after a failure, by `kubectl`, which reads every kind of kubeconfig.
+The Kubernetes provider looks at main containers alone (4.25): a host port that is taken, a folder that cannot be
+mounted and an init container that fails would all end in a bare time-out. Owns the questions to the cluster and the
+form of the answer; contacts the cluster only after a failure, by `kubectl`, which reads every kind of kubeconfig.
 """
 
 from __future__ import annotations
@@ -11,116 +11,162 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pulumi
 
+from .advice import advise
+from .reasons import reasons
+from .situation import Situation
+
 _WITHIN: Final = 10
 """Seconds for each question; `up` has failed already and should end."""
 
-_WAITED: Final = "timed out waiting"
+_IS_THERE: Final = ("timed out waiting", "failed to initialize")
 """How the provider says that the object is there and its Pods are not; all other errors tell their reason."""
 
-_NO_REASONS: Final = {"ContainerCreating", "PodInitializing", "CrashLoopBackOff", "BackOff"}
-"""States and events that say that something waits or failed, and not why."""
-
-_NOT_TRUSTED: Final = (
-    "The node does not trust the certificate: nodeTrust has to name its kind "
-    "(`pulumi config set nodeTrust <kind>`), and its runtime to look where that kind does "
-    "(docs/settings.md, Nodes)."
-)
-
-_NO_TEXTS: Final = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
-"""The same among events that can be worth reading."""
+Explain = Callable[[Situation], pulumi.ErrorHook]
+"""Makes the hook of one registry."""
 
 
-def explain_failures(kubeconfig: str) -> pulumi.ErrorHook:
-    """Make the hook for a Deployment or Pod that cannot become ready: it prints the reasons that the cluster knows.
+def explain_failures(kubeconfig: str) -> Explain:
+    """Give what makes hooks that print why an object failed, and what to do. None ever asks for another try.
 
-    `kubeconfig` is content. It never asks for another try.
+    `kubeconfig` is content.
     """
 
-    def explain(args: pulumi.ErrorHookArgs) -> bool:
+    def for_registry(situation: Situation) -> pulumi.ErrorHook:
+        def explain(args: pulumi.ErrorHookArgs) -> bool:
+            failed = _Failed.of(args)
+            if failed and any(words in error for error in args.errors for words in _IS_THERE):
+                _explain_pods(failed, situation, kubeconfig)
+            elif failed:
+                # The provider's own text names the reason and not the way out.
+                for text in advise(args.errors, situation, datetime.now(UTC), failed.namespace):
+                    pulumi.log.error(f"{failed.resource}: {text}")
+            return False
+
+        return pulumi.ErrorHook(f"explain-failures-{situation.name}", explain)
+
+    return for_registry
+
+
+def bound(explain: pulumi.ErrorHook | None) -> pulumi.ResourceHookBinding | None:
+    """Bind the hook, if there is one, to a resource."""
+    return pulumi.ResourceHookBinding(on_error=[explain]) if explain else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """The object that failed."""
+
+    resource: str
+    """How Pulumi calls it."""
+    kind: str
+    name: str
+    namespace: str
+    pods: str
+    """The selector of its Pods; empty if it is of a kind without Pods."""
+
+    @classmethod
+    def of(cls, args: pulumi.ErrorHookArgs) -> _Failed | None:
+        """Describe the object of a create or update; None for a delete."""
         inputs = args.new_inputs
-        if inputs and any(_WAITED in error for error in args.errors):
-            namespace = inputs["metadata"]["namespace"]
-            # A Deployment's, or those of a Pod by itself.
-            labels = inputs["spec"].get("selector", {}).get("matchLabels") or inputs["metadata"]["labels"]
-            selector = ",".join(f"{key}={value}" for key, value in labels.items())
-            _explain(args.name, namespace, selector, kubeconfig)
-        return False
+        if not inputs:
+            return None
+        metadata, spec = inputs.get("metadata", {}), inputs.get("spec", {})
+        kind, name = args.type.rpartition(":")[2].lower(), str(metadata.get("name", ""))
+        if kind == "job":
+            # The one label of its Pods that Kubernetes itself gives, by every version.
+            labels = {"job-name": name}
+        elif kind == "pod":
+            labels = metadata.get("labels", {})
+        else:
+            labels = spec.get("selector", {}).get("matchLabels", {})
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        return cls(args.name, kind, name, str(metadata.get("namespace", "")), selector)
 
-    return pulumi.ErrorHook("explain-failures", explain)
+
+@dataclass(slots=True)
+class _Found:
+    """What the cluster says."""
+
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    nodes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _explain(name: str, namespace: str, selector: str, kubeconfig: str) -> None:
-    which = f"pods --namespace {namespace} --selector {selector}"
+def _explain_pods(failed: _Failed, situation: Situation, kubeconfig: str) -> None:
+    which = f"pods --namespace {failed.namespace} --selector {failed.pods}"
     by_hand = f"`kubectl describe {which}`"
     try:
-        objects = _kubectl(["get", "pods,replicasets", "--selector", selector], namespace, kubeconfig)
-        events = _kubectl(["get", "events", "--field-selector", "type=Warning"], namespace, kubeconfig)
+        found = _ask(failed, kubeconfig)
     except (OSError, subprocess.SubprocessError, ValueError) as problem:
         shown = "kubectl is not on PATH" if isinstance(problem, FileNotFoundError) else "kubectl gave no answer"
-        pulumi.log.warn(f"{name}: {shown}; {by_hand} tells why Pods do not start")
+        pulumi.log.warn(f"{failed.resource}: {shown}; {by_hand} tells why Pods do not start")
         return
-    found = reasons(objects, events)
-    if found:
-        pulumi.log.error("\n  ".join([f"{name}: its Pods do not start:", *found, *fixes(found, which)]))
+    texts = reasons(found.objects, found.events, found.nodes)
+    if texts:
+        ways_out = advise(texts, situation, datetime.now(UTC), failed.namespace, found.nodes)
+        again = _again(failed, which, has_pods=any(item.get("kind") == "Pod" for item in found.objects))
+        pulumi.log.error("\n  ".join([f"{failed.resource}: its Pods do not start:", *texts, *ways_out, again]))
     else:
-        pulumi.log.warn(f"{name}: the cluster reports no reason yet; {by_hand} shows the Pods")
+        pulumi.log.warn(f"{failed.resource}: the cluster reports no reason yet; {by_hand} shows the Pods")
 
 
-def _kubectl(words: Sequence[str], namespace: str, kubeconfig: str) -> list[dict[str, Any]]:
-    """Ask for a list of objects; the kubeconfig lies in a folder of this user alone, for as long as it takes."""
+def _ask(failed: _Failed, kubeconfig: str) -> _Found:
+    """Ask for the object, its Pods, the warnings and the nodes.
+
+    The kubeconfig lies in a folder of this user alone, for as long as it takes.
+    """
+    found = _Found()
     with tempfile.TemporaryDirectory(prefix="private-registry-") as folder:
         file = Path(folder) / "kubeconfig"
         file.write_text(kubeconfig, encoding="utf-8")
-        answer = subprocess.run(
-            ["kubectl", *words, "--namespace", namespace, "--output=json", f"--request-timeout={_WITHIN}s"],
-            env={**os.environ, "KUBECONFIG": str(file)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=2 * _WITHIN,
-            check=True,
-        )
+
+        def kubectl(*words: str) -> list[dict[str, Any]]:
+            return _kubectl([*words, "--namespace", failed.namespace], file)
+
+        found.objects = kubectl("get", "pods,replicasets", "--selector", failed.pods)
+        if failed.kind != "pod":
+            found.objects += kubectl("get", failed.kind, "--field-selector", f"metadata.name={failed.name}")
+        found.events = kubectl("get", "events", "--field-selector", "type=Warning")
+        try:
+            found.nodes = kubectl("get", "nodes")
+        except subprocess.SubprocessError:
+            # An account for one namespace may not ask for nodes, and all else is worth printing.
+            found.nodes = []
+    return found
+
+
+def _kubectl(words: Sequence[str], kubeconfig: Path) -> list[dict[str, Any]]:
+    answer = subprocess.run(
+        ["kubectl", *words, "--output=json", f"--request-timeout={_WITHIN}s"],
+        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=2 * _WITHIN,
+        check=True,
+    )
     items: list[dict[str, Any]] = json.loads(answer.stdout)["items"]
     return items
 
 
-def reasons(objects: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Collect what Pods and ReplicaSets, and the warnings about them, say; each text once.
-
-    All are objects as Kubernetes gives them in JSON. Warnings about other objects are left out.
-    """
-    wanted = {item["metadata"]["uid"] for item in objects}
-    texts = [text for item in objects for text in _of_status(item.get("status", {}))]
-    texts += [
-        str(event.get("message", "")).strip()
-        for event in events
-        if event["involvedObject"].get("uid") in wanted and event.get("reason") not in _NO_REASONS
-    ]
-    return list(dict.fromkeys(text for text in texts if text and text not in _NO_TEXTS))
-
-
-def fixes(found: Sequence[str], which: str) -> list[str]:
-    """Say what to do about reasons; `which` is how kubectl finds the Pods."""
-    texts = [_NOT_TRUSTED] if any("x509: " in text for text in found) else []
-    # A node waits longer after each failure, up to five minutes: more than the next `up` may wait.
-    again = f"`kubectl delete {which}`, which has it tried at once, and `pulumi up --refresh`"
-    return [*texts, f"fix: mend that, then {again}"]
-
-
-def _of_status(status: Mapping[str, Any]) -> Iterator[str]:
-    for condition in status.get("conditions", []):
-        if condition["type"] in {"PodScheduled", "ReplicaFailure"} and condition.get("message"):
-            yield condition["message"]
-    for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
-        for state in (container.get("state", {}), container.get("lastState", {})):
-            waiting, ended = state.get("waiting", {}), state.get("terminated", {})
-            if waiting.get("reason") not in _NO_REASONS and waiting.get("message"):
-                yield f"container {container['name']}: {waiting['message'].strip()}"
-            if ended.get("exitCode") and ended.get("message"):
-                yield f"container {container['name']}: {ended['message'].strip()}"
+def _again(failed: _Failed, which: str, *, has_pods: bool) -> str:
+    """Say how to have it tried at once: Kubernetes waits longer after each failure, up to many minutes."""
+    tried = "which has it tried at once, and `pulumi up --refresh`"
+    if failed.kind == "job":
+        # A Job that failed stays so, and the next `up` makes a new one.
+        return "fix: mend that, then `pulumi up --refresh`"
+    if has_pods:
+        return f"fix: mend that, then `kubectl delete {which}`, {tried}"
+    if failed.kind == "deployment":
+        return f"fix: mend that, then `kubectl delete {which.replace('pods', 'replicasets', 1)}`, {tried}"
+    return (
+        f"fix: mend that, then `kubectl delete {failed.kind} {failed.name} --namespace {failed.namespace}`, {tried}"
+    )

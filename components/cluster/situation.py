@@ -1,0 +1,37 @@
+"""What advice about a failure depends on: facts of the settings, without the sections that they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One registry, as messages about its failures have to call it."""
+
+    name: str
+    """Of its Deployment."""
+    namespace: str
+    pull_secret: str
+    address: str
+    """`host:port` by which nodes pull."""
+    tls: str
+    """generated, provided or off."""
+    has_own_ca: bool
+    """Whether nodes have to be told of a CA."""
+    node_trust: str
+    """The kind of nodes that are told of it, or off."""
+    certs_folders: tuple[str, ...]
+    """Where that kind's container runtimes look for registries."""
+    runtime_hint: str = ""
+    """What else the nodes' container runtimes need to look there."""
+    node: str
+    """The node with the images."""
+    folder: str
+    """The folder with the images, on that node."""
+    port: int
+    image: str
+    """The registry's own image."""
+    memory: str
+    """The memory limit of the registry."""
+    timeout_seconds: int
