@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import pulumi
 
 from .access.pull_secrets import pull_secrets
+from .cluster.diagnosis import Explain, bound
+from .cluster.situation import Situation
 from .commands import commands
 from .nodes.node_trust import NodeTrust
 from .proof.image_proof import ImageProof
@@ -14,6 +16,7 @@ from .server.registry_server import RegistryServer
 from .settings import Plain, Settings
 from .storage.removal import remove_data
 from .tls.certificates import Certificates
+from .tls.settings import KINDS
 
 
 class PrivateRegistry(pulumi.ComponentResource):
@@ -21,7 +24,8 @@ class PrivateRegistry(pulumi.ComponentResource):
 
     Needs a Kubernetes and a Docker provider, as `opts.providers` or the stack's default ones. The Kubernetes
     one should have `enable_secret_mutable`, so that a new password does not remove the pull secret for a moment.
-    `explain` (see `diagnosis`) is asked why a Pod did not become ready. `now` is the clock's time unless given.
+    `explain` (see `cluster.diagnosis`) is asked why an object failed, and what to do. `now` is the clock's time
+    unless given.
     """
 
     address: str
@@ -42,11 +46,15 @@ class PrivateRegistry(pulumi.ComponentResource):
         name: str,
         settings: Settings,
         opts: pulumi.ResourceOptions | None = None,
-        explain: pulumi.ErrorHook | None = None,
+        explain: Explain | None = None,
         now: datetime | None = None,
     ) -> None:
         super().__init__("private-registry:index:PrivateRegistry", name, None, opts)
+        hook = explain(_situation(name, settings)) if explain else None
         child = pulumi.ResourceOptions(parent=self)
+        bounded = pulumi.ResourceOptions(
+            parent=self, custom_timeouts=settings.cluster.time_limit, hooks=bound(hook)
+        )
         exposure, tls, access, nodes = settings.exposure, settings.tls, settings.access, settings.nodes
         server_settings, storage, cluster = settings.server, settings.storage, settings.cluster
         self.address, self.push_address = str(exposure.address), str(exposure.push_address)
@@ -63,7 +71,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         trust = []
         if nodes.addresses(exposure, tls):
             told = NodeTrust(
-                f"{name}-trust", nodes, exposure, tls, cluster, server_settings.image, authorities, child, explain
+                f"{name}-trust", nodes, exposure, tls, cluster, server_settings.image, authorities, child, hook
             )
             trust.append(told.daemon_set)
         elif self.certificates and tls.has_own_ca:
@@ -88,14 +96,14 @@ class PrivateRegistry(pulumi.ComponentResource):
             self.certificates,
             before,
             child,
-            explain,
+            hook,
         )
         self.proof = None
         if storage.remove_data:
-            stopped = pulumi.ResourceOptions(parent=self, depends_on=[server.deployment])
-            remove_data(name, storage, server_settings.image, cluster.namespace, stopped)
+            stopped = pulumi.ResourceOptions.merge(bounded, pulumi.ResourceOptions(depends_on=[server.deployment]))
+            remove_data(name, storage, server_settings.image, cluster, stopped)
         else:
-            secrets = pull_secrets(name, access, accounts, exposure.addresses, child)
+            secrets = pull_secrets(name, access, accounts, exposure.addresses, bounded)
             self.proof = ImageProof(
                 f"{name}-proof",
                 settings.proof,
@@ -108,6 +116,27 @@ class PrivateRegistry(pulumi.ComponentResource):
                 trust,
                 authorities,
                 child,
-                explain,
+                hook,
             )
         self.register_outputs({"address": self.address, "pushAddress": self.push_address})
+
+
+def _situation(name: str, settings: Settings) -> Situation:
+    """Give the facts that advice about failures depends on."""
+    folders = settings.nodes.certs_folders
+    return Situation(
+        name=name,
+        namespace=settings.cluster.namespace,
+        pull_secret=settings.access.pull_secret_name,
+        address=str(settings.exposure.address),
+        tls=next(kind for kind, section in KINDS.items() if isinstance(settings.tls, section)),
+        has_own_ca=settings.tls.has_own_ca,
+        node_trust=settings.nodes.node_trust,
+        certs_folders=tuple(path for path in (folders.containerd, folders.docker) if path),
+        node=settings.storage.node,
+        folder=settings.storage.folder,
+        port=settings.exposure.port,
+        image=settings.server.image,
+        memory=settings.server.memory,
+        timeout_seconds=settings.cluster.timeout_seconds,
+    )

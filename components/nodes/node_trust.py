@@ -14,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import EnvVarSourceArgsDict
 
+from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
 from ..cluster.settings import Cluster
@@ -121,7 +122,7 @@ class NodeTrust(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 custom_timeouts=cluster.time_limit,
-                hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
+                hooks=bound(explain),
             ),
         )
         self.register_outputs({})

@@ -9,6 +9,7 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 
 from ..access.settings import Access
+from ..cluster.diagnosis import bound
 from ..cluster.labels import labels
 from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
@@ -105,7 +106,7 @@ class ImageProof(pulumi.ComponentResource):
                     # New accounts are proven by a new pull.
                     replacement_trigger=server.revision,
                     custom_timeouts=cluster.time_limit,
-                    hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
+                    hooks=bound(explain),
                 ),
             )
 

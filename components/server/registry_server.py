@@ -16,13 +16,14 @@ from pulumi_kubernetes.core.v1 import (
 )
 
 from ..access.accounts import htpasswd, http_secret
+from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.pods import HARDENED, POD
 from ..cluster.settings import Cluster
 from ..exposure.service import service
 from ..storage.host_folder import IMAGES, HostFolder
 from ..tls.certificates import Certificates
-from . import configuration
+from . import configuration, memory
 from .settings import Server
 
 CONTAINER_PORT = 5000
@@ -59,7 +60,7 @@ class RegistryServer(pulumi.ComponentResource):
         Without certificates it speaks plain HTTP. What stands in `after` is there before it serves.
         """
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        bounded = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(explain))
         # The first value stays in the state for good: salts and the upload secret must not change by themselves.
         seed = pulumi.Stash(
             f"{name}-seed",
@@ -71,8 +72,8 @@ class RegistryServer(pulumi.ComponentResource):
         config = seed.apply(
             lambda text: _config(text, delete_enabled=server.delete_enabled, encrypted=certificates is not None)
         )
-        htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, child)
-        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": config}, child)
+        htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, bounded)
+        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": config}, bounded)
         served = [lines, config]
         volumes: list[VolumeArgsDict] = [
             {"name": "config", "secret": {"secret_name": config_secret.metadata["name"]}},
@@ -81,7 +82,7 @@ class RegistryServer(pulumi.ComponentResource):
         ]
         if certificates:
             pair = {"tls.crt": certificates.certificate, "tls.key": certificates.key}
-            tls_secret = self._secret(f"{name}-tls", cluster.namespace, pair, child)
+            tls_secret = self._secret(f"{name}-tls", cluster.namespace, pair, bounded)
             volumes.append({"name": "tls", "secret": {"secret_name": tls_secret.metadata["name"]}})
             served.append(certificates.fingerprint)
         # A hash over the random seed's work: nobody can guess a password by it.
@@ -110,7 +111,7 @@ class RegistryServer(pulumi.ComponentResource):
                         "termination_grace_period_seconds": 30,
                         "security_context": POD,
                         "init_containers": [storage.owning_container(server.image)],
-                        "containers": [_container(server.image, port, storage, encrypted=certificates is not None)],
+                        "containers": [_container(server, port, storage, encrypted=certificates is not None)],
                         "volumes": volumes,
                     },
                 },
@@ -123,10 +124,10 @@ class RegistryServer(pulumi.ComponentResource):
                 replace_on_changes=["spec"],
                 delete_before_replace=True,
                 custom_timeouts=cluster.time_limit,
-                hooks=pulumi.ResourceHookBinding(on_error=[explain]) if explain else None,
+                hooks=bound(explain),
             ),
         )
-        service(name, port, cluster.namespace, child)
+        service(name, port, cluster.namespace, bounded)
         self.register_outputs({"revision": self.revision})
 
     def _secret(
@@ -139,7 +140,7 @@ class RegistryServer(pulumi.ComponentResource):
         return kubernetes.core.v1.Secret(name, metadata={"namespace": namespace}, string_data=content, opts=opts)
 
 
-def _container(image: str, port: int, storage: HostFolder, *, encrypted: bool) -> ContainerArgsDict:
+def _container(server: Server, port: int, storage: HostFolder, *, encrypted: bool) -> ContainerArgsDict:
     health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
     mounts: list[VolumeMountArgsDict] = [
         {"name": "config", "mount_path": _CONFIG_FOLDER, "read_only": True},
@@ -151,16 +152,23 @@ def _container(image: str, port: int, storage: HostFolder, *, encrypted: bool) -
         mounts.append({"name": "tls", "mount_path": _TLS_FOLDER, "read_only": True})
     return {
         "name": "registry",
-        "image": image,
+        "image": server.image,
         # By path: the images of 2.x and 3.x keep their own file in different places, with other defaults.
-        "command": ["registry", "serve", f"{_CONFIG_FOLDER}/config.yml"],
-        # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
-        "env": [{"name": "OTEL_TRACES_EXPORTER", "value": "none"}],
+        "command": [
+            # A lower limit of the container runtime itself stays.
+            *("sh", "-c", 'ulimit -n "$1" || true; exec registry serve "$2"', "registry"),
+            *(str(memory.open_files(server.memory)), f"{_CONFIG_FOLDER}/config.yml"),
+        ],
+        "env": [
+            # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
+            {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
+            {"name": "GOMEMLIMIT", "value": memory.collected_at(server.memory)},
+        ],
         "ports": [{"name": "registry", "container_port": CONTAINER_PORT, "host_port": port}],
         "security_context": HARDENED,
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-            "limits": {"cpu": "2", "memory": "512Mi", "ephemeral-storage": "64Mi"},
+            "limits": {"cpu": "2", "memory": server.memory, "ephemeral-storage": "64Mi"},
         },
         # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready ...
         "startup_probe": {"http_get": health, "period_seconds": 1, "failure_threshold": 60},

@@ -6,6 +6,7 @@ from ..problems import Problems
 from ..references import check_registry_image
 from ..sections import config_set
 from ..storage.host_folder import HostFolder
+from .memory import check_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class Server:
     allow_outdated_image: bool = False
     replicas: int = 1
     delete_enabled: bool = False
+    memory: str = "4Gi"
 
     def check(self, problems: Problems, storage: HostFolder) -> None:
         """Report what cannot work, also with this storage."""
@@ -25,3 +27,5 @@ class Server:
             check_registry_image(self.image, allow_outdated=self.allow_outdated_image)
         with problems.caught("replicas", config_set("replicas 1")):
             storage.check_replicas(self.replicas)
+        with problems.caught("memory", config_set("memory 4Gi")):
+            check_memory(self.memory)

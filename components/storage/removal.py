@@ -1,21 +1,40 @@
 """How the images are removed from the node."""
 
+from typing import Final
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
-from .host_folder import IMAGES, HostFolder
+from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
+from ..cluster.settings import Cluster
+from .host_folder import ALL_OWNERS, IMAGES, HostFolder
+
+_REMOVE: Final = f"""
+set -eu
+rm -rf {IMAGES}/* {IMAGES}/.[!.]* {IMAGES}/..?*
+left="$(ls -A {IMAGES})"
+[ -z "$left" ] || {{ echo "not removed:" $left >&2; exit 1; }}
+"""
 
 
 def remove_data(
-    name: str, folder: HostFolder, image: str, namespace: str, opts: pulumi.ResourceOptions
+    name: str, folder: HostFolder, image: str, cluster: Cluster, opts: pulumi.ResourceOptions
 ) -> kubernetes.batch.v1.Job:
     """Declare the Job that empties the folder; `up` ends when it is empty. Its registry must be stopped first."""
+    job = f"{name}-data-removal"
     return kubernetes.batch.v1.Job(
-        f"{name}-data-removal",
-        metadata={"namespace": namespace},
+        job,
+        metadata={
+            "name": job,
+            "namespace": cluster.namespace,
+            # A Job that failed stays failed: the next `up` makes a new one.
+            "annotations": {"pulumi.com/replaceUnready": "true"},
+        },
         spec={
             "backoff_limit": 0,
+            # Without it, a Job that waits for its node would empty the folder at any later time, when nobody wants
+            # that any more. The provider's own wait starts anew at each event of any Pod (4.25).
+            "active_deadline_seconds": cluster.timeout_seconds,
             "template": {
                 "spec": {
                     "restart_policy": "Never",
@@ -27,8 +46,12 @@ def remove_data(
                         {
                             "name": "remove-data",
                             "image": image,
-                            "command": ["sh", "-c", f"rm -rf {IMAGES}/* {IMAGES}/.[!.]*"],
-                            "security_context": HARDENED,
+                            "command": ["sh", "-c", _REMOVE],
+                            # What was restored as root is removed as well.
+                            "security_context": {
+                                **ROOT,
+                                "capabilities": {"drop": ["ALL"], "add": list(ALL_OWNERS)},
+                            },
                             "resources": RESOURCES_OF_A_STEP,
                             "volume_mounts": [folder.mount],
                             "termination_message_policy": "FallbackToLogsOnError",

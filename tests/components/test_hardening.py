@@ -61,7 +61,7 @@ def test_containers_cannot_write_to_their_root_nor_gain_rights(name: str) -> Non
     assert "privileged" not in context
 
 
-@pytest.mark.parametrize("name", ["registry", "proof", "remove-data"])
+@pytest.mark.parametrize("name", ["registry", "proof"])
 def test_containers_run_without_root_and_without_capabilities(name: str) -> None:
     """As an account that no node has."""
     context = containers()[name]["securityContext"]
@@ -71,12 +71,29 @@ def test_containers_run_without_root_and_without_capabilities(name: str) -> None
     assert "add" not in context["capabilities"]
 
 
-def test_only_the_owner_of_the_folder_is_root_with_two_capabilities() -> None:
-    """To give the folder away, and to walk it whoever has it."""
-    context = containers()["own-data"]["securityContext"]
+BASELINE: Final = {
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+}
+"""What the Pod Security level baseline allows a container to add."""
+
+
+@pytest.mark.parametrize("name", ["own-data", "remove-data"])
+def test_n11_who_works_on_the_folder_is_root_with_no_more_than_baseline_allows(name: str) -> None:
+    """To give the folder away, to empty it, and to walk it whoever has it."""
+    context = containers()[name]["securityContext"]
 
     assert context["runAsUser"] == 0
-    assert context["capabilities"]["add"] == ["CHOWN", "DAC_READ_SEARCH"]
+    assert context["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN", "DAC_OVERRIDE", "FOWNER"]}
+    assert BASELINE.issuperset(context["capabilities"]["add"])
+
+
+def test_n11_no_container_breaks_baseline_but_by_host_path_and_host_port() -> None:
+    """Neither the registry's Pods nor those of node trust, the removal and the proof."""
+    for container in containers().values():
+        context = container["securityContext"]
+        assert BASELINE.issuperset(context["capabilities"].get("add", []))
+        assert "privileged" not in context
 
 
 def test_only_who_writes_on_nodes_is_root_besides_and_without_any_capability() -> None:

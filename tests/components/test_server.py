@@ -221,8 +221,28 @@ def test_registry_is_started_with_our_configuration() -> None:
     registry = container(declared(image="registry:3.2.0"))
 
     assert registry["image"] == "registry:3.2.0"
-    assert registry["command"] == ["registry", "serve", "/etc/private-registry/config.yml"]
+    assert registry["command"][:2] == ["sh", "-c"]
+    assert registry["command"][2].endswith('exec registry serve "$2"')
+    assert registry["command"][-1] == "/etc/private-registry/config.yml"
     assert [item["name"] for item in registry.get("env", []) if item["name"].startswith("REGISTRY_")] == []
+
+
+def test_f19_memory_limits_what_the_registry_may_have_open() -> None:
+    """Kubernetes would kill it for one pull too many, and cut all others."""
+    registry = container(declared(memory="512Mi"))
+
+    assert registry["resources"]["limits"]["memory"] == "512Mi"
+    assert registry["command"][2].startswith('ulimit -n "$1" || true; ')
+    assert registry["command"][-2] == "92"
+    assert {"name": "GOMEMLIMIT", "value": "429496729"} in registry["env"]
+
+
+def test_f19_the_default_leaves_room_for_300_pulls() -> None:
+    """With a connection each."""
+    registry = container(declared())
+
+    assert registry["resources"]["limits"]["memory"] == "4Gi"
+    assert int(registry["command"][-2]) > 2 * 300
 
 
 def test_accounts_are_mounted_where_the_configuration_looks_for_them() -> None:

@@ -63,7 +63,17 @@ def test_removal_runs_once_after_the_registry_has_stopped() -> None:
     assert deployment.urn in job.request.dependencies
     assert job.inputs["spec"]["backoffLimit"] == 0
     assert pod(recorder, JOB)["restartPolicy"] == "Never"
-    assert job.inputs["metadata"] == {"namespace": "images"}
+    assert job.inputs["metadata"]["namespace"] == "images"
+
+
+def test_n14_removal_ends_within_the_time_limit_and_never_later() -> None:
+    """A Job that waits for its node would empty the folder when nobody wants that any more."""
+    job = declared(remove_data=True, timeout_seconds=8).one(JOB)
+
+    assert job.inputs["spec"]["activeDeadlineSeconds"] == 8
+    assert job.request.customTimeouts.create == "8s"
+    # Without it, the next `up` would wait for the Job that has failed.
+    assert job.inputs["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
 
 
 def test_removal_declares_no_proof_and_no_pull_secret() -> None:

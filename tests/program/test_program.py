@@ -128,10 +128,19 @@ def test_engine_is_the_one_of_the_setting(dev: Dev, setting: str, host: str | No
     assert dev(dockerHost=setting).one("pulumi:providers:docker").inputs.get("host") == host
 
 
-@pytest.mark.parametrize("type_", ["apps/v1:Deployment", "apps/v1:DaemonSet", "core/v1:Pod"])
-def test_what_cannot_become_ready_is_explained(dev: Dev, type_: str) -> None:
-    """The provider's own message would be a bare time-out."""
-    assert list(dev().one(f"kubernetes:{type_}").request.hooks.on_error) == ["explain-failures"]
+@pytest.mark.parametrize("removal", ["false", "true"])
+def test_t1_every_object_of_the_cluster_has_a_time_limit_and_is_explained(dev: Dev, removal: str) -> None:
+    """The provider's own message would be a bare time-out, after ten minutes for what has no limit."""
+    objects = [item for item in dev(removeData=removal, timeoutSeconds="8") if item.type.startswith("kubernetes:")]
+
+    assert {item.type for item in objects} >= {
+        f"kubernetes:{kind}" for kind in ("core/v1:Secret", "core/v1:Service")
+    }
+    assert ("kubernetes:batch/v1:Job" in {item.type for item in objects}) is (removal == "true")
+    for item in objects:
+        limits = item.request.customTimeouts
+        assert (limits.create, limits.update, limits.delete) == ("8s", "8s", "8s"), item.type
+        assert list(item.request.hooks.on_error) == ["explain-failures-registry"], item.type
 
 
 def test_time_can_be_set_from_outside(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
