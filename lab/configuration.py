@@ -9,20 +9,33 @@ from lab.images import PAUSE
 from lab.specification import Specification
 
 KUBELET = Path("/etc/kubernetes/kubelet.yaml")
+RESOLVER = Path("/etc/resolv.conf")
 _CERTS = "/etc/containerd/certs.d"
+_RESOLVER = """\
+# No name server can be reached from this node. With none named, a look-up fails at once. It would take minutes with
+# one that does not answer: for `FROM alpine`, BuildKit asks the public registry before it uses the image it has.
+"""
 
 
 def write(of: Specification) -> None:
     """Write all of them, over those of an earlier start."""
     for folder in ("/etc/cni/net.d", _CERTS, "/etc/docker/certs.d", "/etc/kubernetes", "/run/lock"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    Path("/etc/containerd/config.toml").write_text(_CONTAINERD.format(pause=PAUSE, certs=_CERTS))
+    Path("/etc/containerd/config.toml").write_text(containerd(of.member.containerd))
     Path("/etc/cni/net.d/10-lab.conflist").write_text(json.dumps(_cni(of.member.pods), indent=1))
     KUBELET.write_text(json.dumps(_kubelet(of), indent=1))
+    # The machine's may be a link to a file that the node does not see.
+    RESOLVER.unlink(missing_ok=True)
+    RESOLVER.write_text(_RESOLVER)
     if of.is_control_plane:
         admin = Path("/etc/kubernetes/admin.conf")
         admin.write_bytes((Path(of.lab) / "admin.conf").read_bytes())
         admin.chmod(0o600)
+
+
+def containerd(major: int) -> str:
+    """The settings of containerd in the form that this major version reads."""
+    return _CONTAINERD[major].format(pause=PAUSE, certs=_CERTS)
 
 
 def _cni(pods: str) -> dict[str, object]:
@@ -62,7 +75,8 @@ def _kubelet(of: Specification) -> dict[str, object]:
     }
 
 
-_CONTAINERD = """\
+_CONTAINERD = {
+    1: """\
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{pause}"
@@ -72,4 +86,18 @@ version = 2
     bin_dir = "/usr/lib/cni"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "{certs}"
-"""
+""",
+    # Without `config_path`, 2.0 and 2.1 read no folder; later ones have two, which a pull takes for one name.
+    2: """\
+version = 3
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "{pause}"
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "{certs}"
+[plugins.'io.containerd.cri.v1.runtime']
+  # without CAP_SYS_RESOURCE an oom score cannot be lowered, and runc dies
+  restrict_oom_score_adj = true
+  [plugins.'io.containerd.cri.v1.runtime'.cni]
+    bin_dirs = ["/usr/lib/cni"]
+""",
+}

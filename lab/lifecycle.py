@@ -195,6 +195,7 @@ class Lab:
             lab=str(self.folder),
             folder=str(keeper.folder),
             packages=str(built.packages),
+            runtimes=tuple(map(str, built.runtimes)) if keeper.member.containerd > 1 else (),
             kubernetes=str(built.kubernetes),
             images=str(built.images),
             cgroup=f"private-registry-lab-{secrets.token_hex(4)}",

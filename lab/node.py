@@ -48,7 +48,7 @@ class Node:
         """Become the node; returns never, or raises when it cannot be set up."""
         # The machine's /proc is still there and gives the id outside, by which `keeper` waits for the end.
         (self._folder / NODE_FILE).write_text(json.dumps(asdict(Process.now("self"))))
-        rootfs.enter(self._folder, Path(self._of.packages))
+        rootfs.enter(self._folder, [*map(Path, self._of.runtimes), Path(self._of.packages)])
         network.set_up(self._of.member)
         (self._folder / NETWORK_MARK).touch()
         configuration.write(self._of)

@@ -17,6 +17,8 @@ class Parts:
     """Finished folders of the cache."""
 
     packages: Path
+    runtimes: tuple[Path, ...]
+    """containerd and the Docker Engine of the first node, in place of the Debian packages' own."""
     kubernetes: Path
     images: Path
     programs: tuple[Path, ...]
@@ -67,9 +69,17 @@ def prepare(left: int = 1) -> tuple[Parts, Steps]:
         with steps.step(job.title):
             job.entry.ensure(job.build)
     programs = [program for name in ("kubernetes", "registry") for program in _programs(entries[name].path, "*")]
-    # Beside a Pulumi of the person's own may lie a Docker CLI that is too new for the node's engine.
+    # Beside a Pulumi of the person's own may lie a Docker CLI that is too new for the node's Docker Engine.
     programs += _programs(pulumi.parent, "pulumi*")
-    parts = Parts(debian.path, entries["kubernetes"].path, images_entry.path, tuple(programs), pulumi, plugin.path)
+    parts = Parts(
+        packages=debian.path,
+        runtimes=(entries["containerd"].path, entries["docker"].path),
+        kubernetes=entries["kubernetes"].path,
+        images=images_entry.path,
+        programs=tuple(programs),
+        pulumi=pulumi,
+        kubernetes_plugin=plugin.path,
+    )
     return parts, steps
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -30,8 +31,11 @@ HIDDEN = ("/run", "/proc", *(f"/{folder}" for folder in OWN_FOLDERS))
 """Folders of the machine that a node does not see; the project, the lab and the cache cannot lie in them."""
 
 
-def enter(folder: Path, packages: Path) -> None:
-    """Build the root for a node whose state is in `folder`, and make it this process's root."""
+def enter(folder: Path, programs: Sequence[Path]) -> None:
+    """Build the root for a node whose state is in `folder`, and make it this process's root.
+
+    The `usr` of each folder of `programs` goes over the machine's own, the first one's on top.
+    """
     _mount(None, Path("/"), None, _REC | _PRIVATE)
     root = folder / "mnt"
     root.mkdir(exist_ok=True)
@@ -50,13 +54,14 @@ def enter(folder: Path, packages: Path) -> None:
         (root / name).mkdir()
     _mount("proc", root / "proc", "proc")
     _mount("tmpfs", root / "run", "tmpfs")
-    _mount("overlay", root / "usr", "overlay", _RDONLY, f"lowerdir={packages}/usr:/usr")
+    layers = ":".join(f"{layer}/usr" for layer in programs)
+    _mount("overlay", root / "usr", "overlay", _RDONLY, f"lowerdir={layers}:/usr")
     upper, work = folder / "root" / "etc", folder / "root" / ".etc-work"
     upper.mkdir(parents=True, exist_ok=True)
     work.mkdir(exist_ok=True)
     for name in ("cni", "containerd", "docker"):
         (upper / name).mkdir(exist_ok=True)
-        # The node's containerd and engine would read the machine's own settings, networks and trust.
+        # The node's containerd and Docker Engine would read the machine's own settings, networks and trust.
         os.setxattr(upper / name, "trusted.overlay.opaque", b"y")
     _mount("overlay", root / "etc", "overlay", 0, f"lowerdir=/etc,upperdir={upper},workdir={work}")
     _pivot(root)

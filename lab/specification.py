@@ -18,6 +18,8 @@ class Specification:
     folder: str
     """The node's own: its disks, logs and marks; the control plane's is the lab's."""
     packages: str
+    runtimes: tuple[str, ...]
+    """Folders whose programs the node has in place of the packages' own of the same name."""
     kubernetes: str
     images: str
     cgroup: str
@@ -36,4 +38,5 @@ class Specification:
         """Read what `dump` wrote."""
         fields = json.loads(text)
         member = fields.pop("member")
-        return cls(member=Member(**member | {"role": Role(member["role"])}), **fields)
+        runtimes = tuple(fields.pop("runtimes"))
+        return cls(member=Member(**member | {"role": Role(member["role"])}), runtimes=runtimes, **fields)

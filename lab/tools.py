@@ -20,9 +20,12 @@ from lab.ui import LabError
 
 KUBERNETES_VERSION = "1.34.4"
 PULUMI_VERSION = "3.274.1"
-PULUMI_OLDEST = (3, 226)  # the first engine whose replacement_trigger ignores unchanged dependencies
+PULUMI_OLDEST = (3, 226)  # the first whose replacement_trigger ignores unchanged dependencies
 KUBERNETES_PROVIDER_VERSION = "4.25.0"
 REGISTRY_VERSION = "3.1.2"
+CONTAINERD_VERSION = "2.4.2"
+MOBY_VERSION = "2.0.0-beta.24"
+"""The Go module from which Docker Engine 29 is made; the release's own number stands nowhere in it."""
 KUBERNETES_PROGRAMS = (
     "etcd",
     "kube-apiserver",
@@ -38,6 +41,8 @@ _RECIPES = "1"  # raised when a recipe below changes what it builds
 _SOURCES = Path(__file__).parent / "tools"
 _PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
+_CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
+_MOBY_MODULE = "github.com/moby/moby/v2"
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ def _build_kubernetes(go: Go, source: Path, folder: Path) -> None:
 
 
 def _build_pulumi(go: Go, source: Path, folder: Path) -> None:
-    """The engine, and beside it, where it looks without a warning, the Python language host and its scripts."""
+    """Pulumi, and beside it, where it looks without a warning, the Python language host and its scripts."""
     stamp = f"{_SDK_MODULE}/go/common/version.Version={PULUMI_VERSION}"
     go.build(source, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", folder / "pulumi", stamp)
     host = "pulumi-language-python"
@@ -161,6 +166,19 @@ def _build_kubernetes_provider(go: Go, source: Path, folder: Path) -> None:
     shutil.rmtree(copy)
 
 
+def _build_containerd(go: Go, source: Path, folder: Path) -> None:
+    """containerd, its shim and its command line, below `usr` as a node has them."""
+    for name in ("containerd", "containerd-shim-runc-v2", "ctr"):
+        stamp = f"{_CONTAINERD_MODULE}/version.Version=v{CONTAINERD_VERSION}"
+        go.build(source, f"{_CONTAINERD_MODULE}/cmd/{name}", folder / "usr" / "bin" / name, stamp)
+
+
+def _build_docker(go: Go, source: Path, folder: Path) -> None:
+    """The Docker Engine, below `usr` as a node has it; Debian's command line talks to it."""
+    stamp = f"{_MOBY_MODULE}/dockerversion.Version={MOBY_VERSION}"
+    go.build(source, f"{_MOBY_MODULE}/cmd/dockerd", folder / "usr" / "sbin" / "dockerd", stamp)
+
+
 def _build_program(package: str, *settings: str) -> Callable[[Go, Path, Path], None]:
     def recipe(go: Go, source: Path, folder: Path) -> None:
         go.build(source, package, folder / source.name, *settings)
@@ -183,6 +201,8 @@ REGISTRY = Tool(
         f"github.com/distribution/distribution/v3/version.version=v{REGISTRY_VERSION}",
     ),
 )
+CONTAINERD = Tool("containerd", f"containerd {CONTAINERD_VERSION} (about 1 minute)", _build_containerd)
+DOCKER = Tool("docker", f"Docker Engine 29, moby {MOBY_VERSION} (about 2 minutes)", _build_docker)
 PAUSE = Tool("pause", "the pause program of Pods", _build_program("."))
 ACTIONLINT = Tool("actionlint", "actionlint", _build_program("github.com/rhysd/actionlint/cmd/actionlint"))
 
@@ -200,4 +220,4 @@ def pulumi_on_path() -> Path | None:
 def needed() -> list[Tool]:
     """All tools that this machine's lab is made of."""
     own = [] if pulumi_on_path() else [PULUMI]
-    return [*own, KUBERNETES, KUBERNETES_PROVIDER, REGISTRY, PAUSE]
+    return [*own, KUBERNETES, KUBERNETES_PROVIDER, CONTAINERD, DOCKER, REGISTRY, PAUSE]

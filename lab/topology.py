@@ -29,9 +29,11 @@ class Member:
     pods: str
     """The network of the node's Pods, a part of POD_NETWORK."""
     role: Role
+    containerd: int
+    """Major version of its containerd: 2 as a new node has, 1 as Debian's package still is."""
 
 
-FIRST = Member("minikube", "192.168.99.100", "10.244.0.0/24", Role.CONTROL_PLANE)
-SECOND = Member("minikube-m02", "192.168.99.101", "10.244.1.0/24", Role.WORKER)
+FIRST = Member("minikube", "192.168.99.100", "10.244.0.0/24", Role.CONTROL_PLANE, containerd=2)
+SECOND = Member("minikube-m02", "192.168.99.101", "10.244.1.0/24", Role.WORKER, containerd=1)
 MEMBERS = (FIRST, SECOND)
 API_URL = f"https://{FIRST.address}:{API_PORT}"
