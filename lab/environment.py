@@ -28,7 +28,7 @@ def variables(lab: Path, project: Path) -> dict[str, str]:
         "PULUMI_HOME": f"{lab}/pulumi",
         "PULUMI_BACKEND_URL": f"file://{lab}/state",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        # Without a network route the engine would wait minutes for a plugin.
+        # Without a network route Pulumi would wait minutes for a plugin.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
     dropped = ("DOCKER_HOST", "DOCKER_CONTEXT", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK", "PYTHONDONTWRITEBYTECODE")

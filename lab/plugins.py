@@ -54,7 +54,7 @@ def _official_docker(pulumi: Path) -> Path | None:
         if unreachable.exists() and time.time() - unreachable.stat().st_mtime < _TRY_AGAIN_AFTER:
             return None
         try:
-            # The engine itself hangs for minutes without a network route: look first.
+            # Pulumi itself hangs for minutes without a network route: look first.
             socket.create_connection((_DOWNLOAD_HOST, 443), timeout=3).close()
             say(f"downloading the official Docker provider {DOCKER_PROVIDER_VERSION}")
             return entry.ensure(lambda folder: _install(folder, pulumi, "docker", DOCKER_PROVIDER_VERSION, None))
@@ -73,7 +73,7 @@ def _install(home: Path, pulumi: Path, name: str, version: str, source: Path | N
 
 
 def _link(home: Path, installed: Path) -> None:
-    """Put an installed plugin into a home by hard links: the engine does not follow a linked folder."""
+    """Put an installed plugin into a home by hard links: Pulumi does not follow a linked folder."""
     try:
         shutil.copytree(installed / "plugins", home / "plugins", copy_function=os.link, dirs_exist_ok=True)
     except shutil.Error:

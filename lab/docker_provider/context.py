@@ -1,12 +1,11 @@
-"""The build context: which files it holds, their digest, and the archive that the engine gets.
+"""The build context: which files it holds, their digest, and the archive that the Docker Engine gets.
 
 Owns the rules of `.dockerignore` as Docker documents them. The matcher of the `docker` package is not used:
 it ignores case, treats `[^a]` as a literal and lets files below an ignored `**/folder` through as soon as the
-file has an exception. Knows neither engine nor Pulumi.
+file has an exception. Knows neither Docker Engine nor Pulumi.
 """
 
 import hashlib
-import io
 import os
 import posixpath
 import re
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+DOCKERFILE = "Dockerfile"
 _IGNORE_FILE = ".dockerignore"
 
 
@@ -97,15 +97,14 @@ def _expression(pattern: str, line: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class BuildContext:
-    """A context folder and the Dockerfile that builds it; both paths as the program gave them."""
+    """A context folder as the program gave it, with its Dockerfile."""
 
     folder: Path
-    dockerfile: Path
 
     @property
-    def relative_dockerfile(self) -> str:
-        """The Dockerfile as seen from the context; starts with `../` when it lies outside."""
-        return Path(os.path.relpath(self.dockerfile, self.folder)).as_posix()
+    def dockerfile(self) -> Path:
+        """The Dockerfile that builds it."""
+        return self.folder / DOCKERFILE
 
     def digest(self) -> str:
         """Hash the Dockerfile and each file that is not ignored: name, mode, content, or a link's target.
@@ -121,38 +120,23 @@ class BuildContext:
             total.update(b"%d:%s%o:%s" % (len(name), name, mode, self._content_digest(path, mode)))
         return total.hexdigest()
 
-    def archive(self) -> tuple[IO[bytes], str]:
-        """Pack the context for the engine; give the open temporary file and the Dockerfile's name in it.
+    def archive(self) -> IO[bytes]:
+        """Pack the context for the Docker Engine; give the open temporary file.
 
-        The Dockerfile and the ignore file are sent even when they are ignored: the engine needs both, and
+        The Dockerfile and the ignore file are sent even when they are ignored: the Docker Engine needs both, and
         keeps what is ignored out of the image itself. Owners are set to root, as the Docker CLI does, so that
-        another user's checkout finds the same layers in the engine's cache.
+        another user's checkout finds the same layers in the Docker Engine's cache.
         """
-        dockerfile = self.relative_dockerfile
-        extra: dict[str, bytes] = {}
-        if dockerfile.startswith("../"):
-            content = self._read_dockerfile()
-            dockerfile = f".dockerfile.{hashlib.sha256(content).hexdigest()[:20]}"
-            ignore_file = self.folder / _IGNORE_FILE
-            ignore_text = ignore_file.read_bytes() if ignore_file.is_file() else b""
-            hidden = f"\n{_IGNORE_FILE}\n{dockerfile}\n".encode()
-            extra = {dockerfile: content, _IGNORE_FILE: ignore_text + hidden}
-        always = {dockerfile, _IGNORE_FILE}
         target = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
         try:
             with tarfile.open(fileobj=target, mode="w") as archive:
-                for path in self._paths(self._ignore_rules(), always):
-                    if path not in extra:
-                        self._add(archive, path)
-                for name, content in extra.items():
-                    info = tarfile.TarInfo(name)
-                    info.size = len(content)
-                    archive.addfile(info, io.BytesIO(content))
+                for path in self._paths(self._ignore_rules(), {DOCKERFILE, _IGNORE_FILE}):
+                    self._add(archive, path)
             target.seek(0)
         except BaseException:
             target.close()
             raise
-        return target, dockerfile
+        return target
 
     def _add(self, archive: tarfile.TarFile, path: str) -> None:
         full = self.folder / path
@@ -184,8 +168,7 @@ class BuildContext:
                 ignored = rules.ignores(path)
                 if not ignored or path in always:
                     yield path
-                holds_more = not ignored or rules.has_exceptions or any(p.startswith(f"{path}/") for p in always)
-                if holds_more and entry.is_dir(follow_symlinks=False):
+                if (not ignored or rules.has_exceptions) and entry.is_dir(follow_symlinks=False):
                     yield from walk(path)
 
         return sorted(walk(""))

@@ -1,15 +1,14 @@
 """The Docker Engine: builds an image, pushes it, and tells what it does, through the `docker` package.
 
-Owns addresses, connections and the engine's answers; knows nothing of Pulumi. Builds go to the engine's
-classic builder: the API's BuildKit needs a session, a gRPC service that the engine calls back over a hijacked
-connection, which the `docker` package does not have and without which BuildKit cannot log in to a registry.
+Knows nothing of Pulumi. Builds go to the classic builder: the API's BuildKit needs a session, a gRPC service that
+the Docker Engine calls back over a hijacked connection, which the `docker` package does not have and without which
+BuildKit cannot log in to a registry.
 """
 
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import docker
@@ -20,59 +19,39 @@ import requests
 import urllib3.exceptions
 
 from . import references
+from .address import ANSWER_SECONDS, Address, reason
 from .context import BuildContext
 from .inputs import ImageInputs
 
-DEFAULT_HOST = "unix:///var/run/docker.sock"
 _LOST = (
     docker.errors.DockerException,
     requests.RequestException,
     urllib3.exceptions.HTTPError,  # what a connection that breaks within an answer raises
     OSError,
 )
-_ANSWER_SECONDS = 5
-"""How long the engine may take to answer its first question; a longer wait would look like a hang."""
 _TAIL_LINES = 20
 """How much of a failed build's output goes into its error, as nothing else of it outlives the update."""
 
 
 class EngineError(Exception):
-    """The engine is out of reach or refused something; the message holds its answer in full."""
+    """The Docker Engine is out of reach or refused something; the message holds its answer in full."""
 
 
 class CancelledError(EngineError):
     """The person asked to stop."""
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where an engine listens, and which setting said so."""
-
-    host: str
-    source: str
-
-    @classmethod
-    def choose(cls, configured: str | None, environment: Mapping[str, str]) -> "Address":
-        """Prefer the provider's `host`, then DOCKER_HOST, then the standard socket."""
-        if configured:
-            return cls(configured, "the provider's `host`")
-        if environment.get("DOCKER_HOST"):
-            return cls(environment["DOCKER_HOST"], "DOCKER_HOST")
-        return cls(DEFAULT_HOST, "the default")
-
-
 class Job:
-    """One image's way through the engine; `cancel` ends it from another thread."""
+    """One image's way through the Docker Engine; `cancel` ends it from another thread."""
 
-    def __init__(self, address: Address, log: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    def __init__(self, address: Address, log: Callable[[str], None]) -> None:
         self._address = address
         self._log = log
-        self._warn = warn
         self._stopped = threading.Event()
         self._responses: list[requests.Response] = []
 
     def cancel(self) -> None:
-        """Close what is open towards the engine, which ends its builds and pushes when the client leaves."""
+        """Close what is open towards the Docker Engine, which ends its builds and pushes when the client leaves."""
         self._stopped.set()
         for response in self._responses:
             try:
@@ -81,23 +60,23 @@ class Job:
                 # The answer has ended meanwhile and its socket is gone.
                 continue
 
-    def run(self, image: ImageInputs, *, push: bool) -> str:
-        """Build the image and, if asked, push it.
+    def run(self, image: ImageInputs) -> str:
+        """Build the image and push it; give `repository@sha256:...` of what the registry has then.
 
-        Returns `repository@sha256:...` as the registry answered the push, or else the local image id.
-        Raises EngineError, CancelledError, or ContextError when the context cannot be read.
+        Raises EngineError, CancelledError, UnreachableError, or ContextError when the context cannot be read.
         """
         client = self._connect()
         try:
-            login = self._login(image)
-            if login and (push or image.cache_from):
-                # Base images may lie in the same registry. `build` takes credentials from nowhere else.
-                logins = client._auth_configs  # type: ignore[attr-defined]  # noqa: SLF001
-                logins.add_auth(login["serveraddress"], login)
-            for name in image.cache_from:
-                self._pull_cache(client, name, image, login)
-            image_id = self._build(client, image)
-            return self._push(client, image, login) if push else image_id
+            login = {
+                "username": image.username,
+                "password": image.password,
+                "serveraddress": references.credentials_key(image.server),
+            }
+            # Base images may lie in the same registry. `build` takes credentials from nowhere else.
+            logins = client._auth_configs  # type: ignore[attr-defined]  # noqa: SLF001
+            logins.add_auth(login["serveraddress"], login)
+            self._build(client, image)
+            return self._push(client, image, login)
         except docker.errors.APIError as error:
             raise EngineError(f"the Docker Engine at {self._address.host} refused: {_explain(error)}") from error
         except _LOST as error:
@@ -110,13 +89,9 @@ class Job:
         environment = {**os.environ, "DOCKER_HOST": self._address.host}
         try:
             options = docker.utils.kwargs_from_env(environment=environment)
-            client = docker.APIClient(version="auto", timeout=_ANSWER_SECONDS, **options)
+            client = docker.APIClient(version="auto", timeout=ANSWER_SECONDS, **options)
         except (*_LOST, ValueError) as error:
-            raise EngineError(
-                f"cannot reach a Docker Engine at {self._address.host} (taken from {self._address.source}): "
-                f"{_root_cause(error)}. Start the engine there, or name another address: "
-                "`pulumi config set dockerHost ADDRESS`, the Docker provider's `host`, or DOCKER_HOST"
-            ) from error
+            raise self._address.unreachable(reason(error)) from error
         # A build step or a registry may be silent for as long as it likes.
         client.timeout = None  # type: ignore[assignment]  # the stubs forget that None means no limit
         client.hooks["response"].append(self._remember)
@@ -125,66 +100,23 @@ class Job:
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
         self._responses.append(response)
 
-    def _login(self, image: ImageInputs) -> dict[str, str] | None:
-        if not (image.username and image.password):
-            if image.username or image.password:
-                missing, given = ("password", "username") if image.username else ("username", "password")
-                self._warn(
-                    f"`registry.{given}` is set but `registry.{missing}` is not: "
-                    "using the Docker login of this machine instead"
-                )
-            return None
-        server = image.server or references.parse(image.image_name).host
-        key = references.credentials_key(server)
-        return {"username": image.username, "password": image.password, "serveraddress": key}
-
-    def _pull_cache(
-        self, client: docker.APIClient, name: str, image: ImageInputs, login: dict[str, str] | None
-    ) -> None:
-        reference = references.parse(name)
-        self._log(f"pulling {name} for its layers")
-        try:
-            answers = client.pull(
-                reference.repository,
-                tag=reference.tag,
-                stream=True,
-                decode=True,
-                auth_config=login,
-                platform=image.platform,
-            )
-            for _ in self._follow(answers):
-                pass
-        except (EngineError, docker.errors.APIError) as error:
-            self._stop_if_cancelled()
-            # A cache that is not there yet is the normal first run.
-            reason = error if isinstance(error, EngineError) else _explain(error)
-            self._warn(f"cannot use {name} as a cache: {reason}")
-
-    def _build(self, client: docker.APIClient, image: ImageInputs) -> str:
+    def _build(self, client: docker.APIClient, image: ImageInputs) -> None:
         self._log("building the image")
-        archive, dockerfile = BuildContext(image.context, image.dockerfile).archive()
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        image_id = ""
-        with archive:
+        with BuildContext(image.context).archive() as archive:
             answers = client.build(
                 fileobj=archive,
                 custom_context=True,
-                dockerfile=dockerfile,
                 tag=image.image_name,
                 platform=image.platform,
-                buildargs=dict(image.args),
-                target=image.target,
-                network_mode=image.network,
-                extra_hosts=list(image.add_hosts) or None,
-                cache_from=list(image.cache_from) or None,
                 rm=True,
                 forcerm=True,
                 use_config_proxy=False,
                 decode=True,
             )
             try:
-                for aux in self._follow(answers, tail):
-                    image_id = aux.get("ID", image_id)
+                for _ in self._follow(answers, tail):
+                    pass
             except CancelledError:
                 raise
             except EngineError as error:
@@ -192,11 +124,8 @@ class Job:
                 raise EngineError(
                     f"building {image.image_name} failed: {error}; its last output:{output}"
                 ) from error
-        if not image_id:
-            raise EngineError(f"building {image.image_name} ended without an image id in the engine's answer")
-        return image_id
 
-    def _push(self, client: docker.APIClient, image: ImageInputs, login: dict[str, str] | None) -> str:
+    def _push(self, client: docker.APIClient, image: ImageInputs, login: dict[str, str]) -> str:
         reference = references.parse(image.image_name)
         self._log(f"pushing {image.image_name}")
         answers = client.push(reference.repository, tag=reference.tag, stream=True, decode=True, auth_config=login)
@@ -208,9 +137,20 @@ class Job:
             raise
         except EngineError as error:
             raise EngineError(f"pushing {image.image_name} failed: {error}") from error
-        if not digest:
-            raise EngineError(f"pushing {image.image_name} ended without a digest in the engine's answer")
-        return f"{reference.repository}@{digest}"
+        if digest:
+            return f"{reference.repository}@{digest}"
+        # With containerd's image store, the default since Docker Engine 29, the answer to a push holds no digest.
+        inspected: dict[str, Any] = client.inspect_image(image.image_name)  # type: ignore[no-untyped-call]  # no stub
+        known = inspected.get("RepoDigests") or []
+        pinned = pushed_digest(reference.repository, known)
+        if pinned is None:
+            raise EngineError(
+                f"pushing {image.image_name} ended, and the Docker Engine knows no digest of it in "
+                f"{reference.repository}, only {', '.join(known) or 'none'}"
+            )
+        # The Docker Engine lists a digest as soon as the image has its name: ask whether it arrived.
+        client.inspect_distribution(pinned, auth_config=login)  # type: ignore[no-untyped-call]  # no stub
+        return pinned
 
     def _follow(
         self, answers: Iterator[dict[str, Any]], tail: deque[str] | None = None
@@ -239,15 +179,10 @@ class Job:
             raise CancelledError("cancelled")
 
 
+def pushed_digest(repository: str, known: Sequence[str]) -> str | None:
+    """Of an image's digests in all repositories that it has a name in, the one in this repository."""
+    return next((digest for digest in known if digest.rpartition("@")[0] == repository), None)
+
+
 def _explain(error: docker.errors.APIError) -> str:
     return str(error.explanation or error)
-
-
-def _root_cause(error: BaseException) -> str:
-    # The libraries wrap "no such file" and "connection refused" five exceptions deep.
-    cause = error
-    while inner := cause.__cause__ or cause.__context__:
-        cause = inner
-    if isinstance(cause, TimeoutError):
-        return f"no answer within {_ANSWER_SECONDS} seconds"
-    return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)

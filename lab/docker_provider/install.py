@@ -24,7 +24,7 @@ if [ ! -x "$python" ]; then
     exit 1
 fi
 exec "$python" -I -c 'import gc, sys
-gc.disable()  # imports make no garbage, and the engine waits for them
+gc.disable()  # imports make no garbage, and Pulumi waits for them
 sys.path.insert(0, sys.argv.pop(1))
 from docker_provider.provider import serve
 gc.freeze()

@@ -1,14 +1,14 @@
-"""The plugin: the Pulumi engine's calls for `docker:index/image:Image`, answered as the official one does.
+"""The plugin: Pulumi's calls for `docker:index/image:Image`, answered as the official one does.
 
-Kept (read from the sources of the official provider): the digest of the context makes a change of content a
-change of inputs; a change is always an update; new registry credentials alone are no change; preview builds
-only with `buildOnPreview`; `repoDigest` is what the registry answered the push; `Read` returns the state as
-it is and `Delete` leaves images alone. State holds the inputs as the secret `__inputs`, as the official
-plugin's does, so either can go on from the other's state.
+Kept (read from the sources of the official provider): each command fails without a Docker Engine, a preview and a
+removal too; the digest of the context makes a change of content a change of inputs; a change is always an update;
+new registry credentials alone are no change; preview builds nothing; `repoDigest` is what the Docker Engine says of
+the push, or else of the image; `Read` returns the state as it is and `Delete` leaves images alone. State holds the
+inputs as the secret `__inputs`, as the official plugin's does, so either can go on from the other's state.
 
 Different, on purpose: the classic builder instead of BuildKit (see `engine`), so Dockerfile syntax that only
-BuildKit knows is refused by the engine; preview without `buildOnPreview` does not contact the engine; an
-input or provider setting that is not supported is refused by name; a failed build shows its last output.
+BuildKit knows is refused by the Docker Engine; what this project does not set is refused by name (see `inputs`);
+the digest is asked of the registry too where the push did not report it; a failed build shows its last output.
 """
 
 import argparse
@@ -28,7 +28,8 @@ from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
 
 from . import inputs as rules
-from .context import BuildContext, ContextError
+from .address import Address, UnreachableError
+from .context import DOCKERFILE, BuildContext, ContextError
 from .inputs import Plain
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ class ProviderError(Exception):
 
 
 class Log:
-    """The Pulumi engine's log for one resource; hides the resource's secrets wherever they turn up."""
+    """Pulumi's log for one resource; hides the resource's secrets wherever they turn up."""
 
-    def __init__(self, engine_address: str, urn: str, secrets: frozenset[str]) -> None:
-        self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine_address))
+    def __init__(self, pulumi_address: str, urn: str, secrets: frozenset[str]) -> None:
+        self._pulumi = engine_pb2_grpc.EngineStub(grpc.insecure_channel(pulumi_address))
         self._urn = urn
         # The longest first, so that a secret that holds another one is hidden whole.
         self._secrets = sorted(secrets, key=len, reverse=True)
@@ -64,28 +65,18 @@ class Log:
 
     def progress(self, message: str) -> None:
         """Show a line while the resource is worked on."""
-        self._send(engine_pb2.INFO, message, ephemeral=True)
-
-    def info(self, message: str) -> None:
-        """Show a line that stays."""
-        self._send(engine_pb2.INFO, message, ephemeral=False)
-
-    def warn(self, message: str) -> None:
-        """Show a warning."""
-        self._send(engine_pb2.WARNING, message, ephemeral=False)
-
-    def _send(self, severity: "engine_pb2.LogSeverity.ValueType", message: str, *, ephemeral: bool) -> None:
-        self._engine.Log(
-            engine_pb2.LogRequest(severity=severity, message=self.hide(message), urn=self._urn, ephemeral=ephemeral)
+        line = self.hide(message)
+        self._pulumi.Log(
+            engine_pb2.LogRequest(severity=engine_pb2.INFO, message=line, urn=self._urn, ephemeral=True)
         )
 
 
 class DockerProvider(api.Provider):
-    """Answers for the one resource, with one engine per configured provider."""
+    """Answers for the one resource, with one Docker Engine per configured provider."""
 
-    def __init__(self, engine_address: str) -> None:
-        self._engine_address = engine_address
-        self._host: str | None = None
+    def __init__(self, pulumi_address: str) -> None:
+        self._pulumi_address = pulumi_address
+        self._address = Address.choose(None, os.environ)
         self._jobs: set[Job] = set()
 
     async def get_schema(self, request: api.GetSchemaRequest) -> api.GetSchemaResponse:  # noqa: ARG002
@@ -98,20 +89,27 @@ class DockerProvider(api.Provider):
         return api.CheckResponse(request.new_inputs, _failures(failures))
 
     async def diff_config(self, request: api.DiffRequest) -> api.DiffResponse:  # noqa: ARG002
-        """Leave the comparison to the Pulumi engine; another engine address replaces nothing."""
+        """Leave the comparison to Pulumi; another Docker Engine replaces nothing."""
         # No `changes`: the SDK hands a bool to a field in which 1 means "none".
         return api.DiffResponse()
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
-        """Take the engine's address; contact nothing, so that preview needs no engine."""
+        """Take the Docker Engine's address, and fail unless one answers there, as the official plugin does."""
         host = plain_map(request.args).get("host")
-        self._host = host if isinstance(host, str) and host != rules.UNKNOWN else None
+        known = host if isinstance(host, str) and host != rules.UNKNOWN else None
+        self._address = Address.choose(known, os.environ)
+        try:
+            await asyncio.to_thread(self._address.ping)
+        except UnreachableError as error:
+            # In the words of the official plugin, which go on in those of the error.
+            text = f"docker native provider returned an unexpected error from Configure: {error}"
+            raise ProviderError(text) from error
         return api.ConfigureResponse(
             accept_secrets=True, supports_preview=True, accept_resources=False, accept_outputs=False
         )
 
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
-        """Judge the inputs and fill in paths, platform and the digest of the context."""
+        """Judge the inputs and fill in the digest of the context."""
         _expect_image(request.type)
         log = self._log(request.urn, request.new_inputs)
         given = plain_map(request.new_inputs)
@@ -119,30 +117,21 @@ class DockerProvider(api.Provider):
         if failures:
             return api.CheckResponse(request.new_inputs, _failures([log.hide(reason) for reason in failures]))
         build = given.get("build")
-        if build == rules.UNKNOWN:
+        context = build.get("context", rules.UNKNOWN) if isinstance(build, Mapping) else rules.UNKNOWN
+        own = request.new_inputs["build"]
+        if context == rules.UNKNOWN or not isinstance(own.value, Mapping):
             return api.CheckResponse(request.new_inputs)
-        filled = rules.with_default_paths(build if isinstance(build, Mapping) else {})
-        if "platform" not in filled:
-            filled["platform"] = rules.host_platform()
-            await asyncio.to_thread(
-                log.info,
-                f"building for {filled['platform']}, this machine's platform, as `build.platform` is not set",
-            )
-        context, dockerfile = str(filled["context"]), str(filled["dockerfile"])
-        digest = ""
-        if rules.UNKNOWN not in {context, dockerfile}:
-            try:
-                digest = await asyncio.to_thread(BuildContext(Path(context), Path(dockerfile)).digest)
-            except ContextError as error:
-                return api.CheckResponse(request.new_inputs, _failures([str(error)]))
+        try:
+            digest = await asyncio.to_thread(BuildContext(Path(str(context))).digest)
+        except ContextError as error:
+            return api.CheckResponse(request.new_inputs, _failures([str(error)]))
+        # Older states hold the Dockerfile's path: without it the next update would build again.
         # The program's own values stay as they are, for they may be secret.
-        own = request.new_inputs.get("build", PropertyValue({}))
-        defaults = {key: PropertyValue(str(filled[key])) for key in ("context", "dockerfile", "platform")}
-        kept = without_nulls(own.value) if isinstance(own.value, Mapping) else {}
-        whole = {**defaults, **kept}
-        whole.pop(rules.DIGEST_KEY, None)
-        if digest:
-            whole[rules.DIGEST_KEY] = PropertyValue(digest)
+        whole = {
+            **without_nulls(own.value),
+            "dockerfile": PropertyValue(os.path.normpath(Path(str(context), DOCKERFILE))),
+            rules.DIGEST_KEY: PropertyValue(digest),
+        }
         return api.CheckResponse({**without_nulls(request.new_inputs), "build": own.with_value(whole)})
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
@@ -152,50 +141,49 @@ class DockerProvider(api.Provider):
 
     async def create(self, request: api.CreateRequest) -> api.CreateResponse:
         """Build and push, or in preview show what is known."""
-        state = await self._build(request.urn, request.properties, preview=request.preview)
-        name = None if request.preview else str(plain(request.properties["imageName"]))
-        return api.CreateResponse(name, state)
+        if request.preview:
+            return api.CreateResponse(None, request.properties)
+        state = await self._build(request.urn, request.properties)
+        return api.CreateResponse(str(plain(request.properties["imageName"])), state)
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
         """Build and push again, as for a new image."""
-        return api.UpdateResponse(await self._build(request.urn, request.news, preview=request.preview))
+        if request.preview:
+            return api.UpdateResponse(request.news)
+        return api.UpdateResponse(await self._build(request.urn, request.news))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
         """Return the state unchanged."""
         return api.ReadResponse(request.resource_id, request.properties, request.inputs)
 
     async def delete(self, request: api.DeleteRequest) -> None:
-        """Leave the image where it is, in the engine and in the registry."""
+        """Leave the image where it is, in the Docker Engine and in the registry."""
 
     async def cancel(self) -> None:
         """End each build and push that is under way."""
         for job in list(self._jobs):
             job.cancel()
 
-    async def _build(self, urn: str, properties: Properties, *, preview: bool) -> Properties:
-        given = plain_map(properties)
-        if preview and not (given.get("buildOnPreview") is True and rules.is_buildable(given)):
-            return properties
+    async def _build(self, urn: str, properties: Properties) -> Properties:
         # Not at the top: a preview or an update without changes never needs it, and it costs a third of
         # the time that this plugin takes to start.
-        from .engine import Address, EngineError, Job  # noqa: PLC0415
+        from .engine import EngineError, Job  # noqa: PLC0415
 
-        image = rules.read_image(given)
+        image = rules.read_image(plain_map(properties))
         log = self._log(urn, properties)
-        job = Job(Address.choose(self._host, os.environ), log.progress, log.warn)
+        job = Job(self._address, log.progress)
         self._jobs.add(job)
         try:
-            digest = await asyncio.to_thread(job.run, image, push=not (preview or image.skip_push))
-        except (EngineError, ContextError) as error:
+            digest = await asyncio.to_thread(job.run, image)
+        except (EngineError, ContextError, UnreachableError) as error:
             raise ProviderError(log.hide(str(error))) from error
         finally:
             self._jobs.discard(job)
-        context = BuildContext(image.context, image.dockerfile)
         # Each output with the input that it comes from: a secret stays one.
         outputs = {
             "baseImageName": (image.image_name, ("imageName",)),
             "context": (str(image.context), ("build", "context")),
-            "dockerfile": (context.relative_dockerfile, ("build", "dockerfile")),
+            "dockerfile": (DOCKERFILE, ("build", "context")),
             "imageName": (image.image_name, ("imageName",)),
             "platform": (image.platform, ("build", "platform")),
             "registryServer": (image.server, ("registry", "server")),
@@ -208,7 +196,7 @@ class DockerProvider(api.Provider):
         return {**state, _INPUTS: PropertyValue(properties, is_secret=True)}
 
     def _log(self, urn: str, properties: Properties) -> Log:
-        return Log(self._engine_address, urn, self._secret_leaves(properties))
+        return Log(self._pulumi_address, urn, self._secret_leaves(properties))
 
     @staticmethod
     def _secret_leaves(properties: Properties) -> frozenset[str]:
@@ -285,7 +273,7 @@ def diff_inputs(old: Mapping[str, Plain], new: Mapping[str, Plain]) -> api.DiffR
 
 
 def _failures(reasons: list[str]) -> list[api.CheckFailure]:
-    # No property beside the reason: the Pulumi engine would print its value, be it a password.
+    # No property beside the reason: Pulumi would print its value, be it a password.
     return [api.CheckFailure("", reason) for reason in reasons]
 
 
@@ -300,6 +288,10 @@ def _expect_image(resource_type: str) -> None:
 
 class Servicer(ProviderServicer):
     """The SDK's servicer, which shows the person a ProviderError's message instead of a Python traceback."""
+
+    async def Configure(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802  # gRPC names and types
+        """Answer a configuration."""
+        return await _or_abort(super().Configure, request, context)
 
     async def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802  # gRPC names and types
         """Answer a check of the provider's configuration."""
@@ -333,38 +325,38 @@ async def _or_abort(call: Callable[[Any, Any], Awaitable[T]], request: object, c
 
 
 async def _abort(context: Any, message: str) -> NoReturn:  # noqa: ANN401
-    # Not UNKNOWN, gRPC's default: after that the Pulumi engine believes that the image may half exist, and
+    # Not UNKNOWN, gRPC's default: after that Pulumi believes that the image may half exist, and
     # asks for a repair of the state before the next update.
     await context.abort(grpc.StatusCode.FAILED_PRECONDITION, message)
     raise AssertionError("abort always raises")
 
 
 def serve() -> None:
-    """Run the plugin: print the port that it listens on, then answer until the Pulumi engine ends it."""
+    """Run the plugin: print the port that it listens on, then answer until Pulumi ends it."""
     parser = argparse.ArgumentParser(prog="pulumi-resource-docker")
-    parser.add_argument("engine", help="address of the Pulumi engine")
-    engine_address: str = parser.parse_known_args()[0].engine
+    parser.add_argument("pulumi", help="address of the Pulumi that asks")
+    pulumi_address: str = parser.parse_known_args()[0].pulumi
 
-    provider, parent = DockerProvider(engine_address), os.getppid()
+    provider, parent = DockerProvider(pulumi_address), os.getppid()
 
     async def run() -> None:
         server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
-        servicer = Servicer([], VERSION, provider, engine_address)
+        servicer = Servicer([], VERSION, provider, pulumi_address)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
         try:
-            # A Pulumi engine that was killed asks nothing any more and would leave this plugin behind.
+            # A Pulumi that was killed asks nothing any more and would leave this plugin behind.
             while os.getppid() == parent:
                 await server.wait_for_termination(timeout=1)
         finally:
             await provider.cancel()
             await server.stop(grace=None)
 
-    # An interrupt is how the Pulumi engine ends a plugin that it no longer needs.
+    # An interrupt is how Pulumi ends a plugin that it no longer needs.
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(run())
-    # The engine waits for the end of a plugin, and the interpreter would first take every module apart.
+    # Pulumi waits for the end of a plugin, and the interpreter would first take every module apart.
     os._exit(0)

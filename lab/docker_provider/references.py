@@ -1,14 +1,11 @@
 """Image names as Docker reads them: host, path and tag, or a message that says what is wrong.
 
-Pure text; knows neither engine nor registry.
+Pure text; knows neither Docker Engine nor registry.
 """
 
 import re
 from dataclasses import dataclass
 
-HUB = "docker.io"
-HUB_INDEX = "https://index.docker.io/v1/"
-"""The name under which Docker keeps the credentials of the public hub."""
 DEFAULT_TAG = "latest"
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -20,7 +17,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 @dataclass(frozen=True)
 class Reference:
-    """An image name in its parts; `host` is empty where the name does not carry one."""
+    """An image name in its parts."""
 
     host: str
     path: str
@@ -29,7 +26,7 @@ class Reference:
     @property
     def repository(self) -> str:
         """The name without its tag, as it stands before `@sha256:...`."""
-        return f"{self.host}/{self.path}" if self.host else self.path
+        return f"{self.host}/{self.path}"
 
 
 def parse(name: str) -> Reference:
@@ -58,23 +55,14 @@ def parse(name: str) -> Reference:
             f"{tag!r} in {name!r} is not a tag: at most 128 letters, digits, `_`, `.`, `-`, "
             "not starting with `.` or `-`"
         )
-    return Reference(host, path, tag or DEFAULT_TAG)
-
-
-def parse_with_host(name: str) -> Reference:
-    """Like `parse`, but refuse a name whose registry Docker would have to guess."""
-    reference = parse(name)
-    short_hub_name = reference.host == HUB and "/" not in reference.path
-    if not reference.host or short_hub_name:
-        example = f"{HUB}/library/{reference.path}" if short_hub_name else f"localhost:5000/{reference.path}"
+    if not has_host:
         raise ValueError(
             f"{name!r} is not fully qualified: it must start with the registry's host, as in "
-            f"`{example}:{reference.tag}`, or nothing says where it is pushed to"
+            f"`localhost:5000/{path}:{tag or DEFAULT_TAG}`, or nothing says where it is pushed to"
         )
-    return reference
+    return Reference(host, path, tag or DEFAULT_TAG)
 
 
 def credentials_key(server: str) -> str:
     """Give the key of a registry among Docker's credentials; accepts `host`, `host:port` and URLs."""
-    host = server.removeprefix("https://").removeprefix("http://").split("/", 1)[0]
-    return HUB_INDEX if host in {HUB, "index.docker.io", "registry-1.docker.io"} else host
+    return server.removeprefix("https://").removeprefix("http://").split("/", 1)[0]

@@ -18,13 +18,12 @@ def context(tmp_path: Path) -> BuildContext:
     (folder / "a.txt").write_text("one")
     (folder / "sub" / "b.txt").write_text("two")
     (folder / "link").symlink_to("a.txt")
-    return BuildContext(folder, folder / "Dockerfile")
+    return BuildContext(folder)
 
 
 def names(context: BuildContext) -> dict[str, tarfile.TarInfo]:
     """Read the archive's entries by name."""
-    archive, _ = context.archive()
-    with archive, tarfile.open(fileobj=archive) as entries:
+    with context.archive() as archive, tarfile.open(fileobj=archive) as entries:
         return {entry.name: entry for entry in entries}
 
 
@@ -93,7 +92,7 @@ def test_digest_is_the_same_in_another_place(context: BuildContext, tmp_path: Pa
     moved = tmp_path / "elsewhere"
     before = context.digest()
     context.folder.rename(moved)
-    assert BuildContext(moved, moved / "Dockerfile").digest() == before
+    assert BuildContext(moved).digest() == before
 
 
 @pytest.mark.parametrize("change", ["content", "mode", "name", "link", "dockerfile", "new"])
@@ -152,13 +151,13 @@ def test_the_dockerfiles_own_ignore_file_wins(context: BuildContext) -> None:
 
 
 def test_the_archive_holds_the_build_files_even_when_ignored(context: BuildContext) -> None:
-    """The engine needs the Dockerfile and the ignore file; all else that is ignored stays out."""
+    """The Docker Engine needs the Dockerfile and the ignore file; all else that is ignored stays out."""
     (context.folder / ".dockerignore").write_text("*\n!sub/b.txt\n")
     assert set(names(context)) == {".dockerignore", "Dockerfile", "sub/b.txt"}
 
 
 def test_the_archive_belongs_to_root(context: BuildContext) -> None:
-    """Another user's checkout must find the same layers in the engine's cache."""
+    """Another user's checkout must find the same layers in the Docker Engine's cache."""
     if os.geteuid() == 0:
         os.chown(context.folder / "a.txt", 1234, 1234)
     assert {(entry.uid, entry.gid, entry.uname) for entry in names(context).values()} == {(0, 0, "")}
@@ -167,22 +166,3 @@ def test_the_archive_belongs_to_root(context: BuildContext) -> None:
 def test_the_archive_keeps_links_as_links(context: BuildContext) -> None:
     """A link is sent as a link."""
     assert names(context)["link"].linkname == "a.txt"
-
-
-def test_a_dockerfile_outside_the_context_is_added_and_hidden(context: BuildContext, tmp_path: Path) -> None:
-    """It reaches the engine, and the engine's ignore file keeps it out of the image."""
-    outside = tmp_path / "Dockerfile"
-    outside.write_text("FROM scratch\nCOPY . /\n")
-    archive, dockerfile = BuildContext(context.folder, outside).archive()
-    with archive, tarfile.open(fileobj=archive) as entries:
-        sent, ignore = entries.extractfile(dockerfile), entries.extractfile(".dockerignore")
-        assert sent is not None
-        assert ignore is not None
-        assert sent.read() == outside.read_bytes()
-        assert dockerfile in ignore.read().decode().splitlines()
-
-
-def test_relative_dockerfile_is_seen_from_the_context(context: BuildContext, tmp_path: Path) -> None:
-    """The output `dockerfile` is relative to the context."""
-    assert context.relative_dockerfile == "Dockerfile"
-    assert BuildContext(context.folder, tmp_path / "Other").relative_dockerfile == "../Other"

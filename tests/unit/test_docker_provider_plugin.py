@@ -1,16 +1,19 @@
-"""The lab's Docker provider plugin: differences, secrets, engine addresses, plugin folder."""
+"""The lab's Docker provider plugin: differences, secrets, the Docker Engine's address, digests, plugin folder."""
 
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pulumi.provider.experimental.property_value import PropertyValue
 
-from lab.docker_provider.engine import Address, EngineError, Job
-from lab.docker_provider.inputs import Plain, read_image
+from lab.docker_provider.address import Address, UnreachableError
+from lab.docker_provider.engine import Job, pushed_digest
+from lab.docker_provider.inputs import ImageInputs, Plain
 from lab.docker_provider.install import make_plugin
 from lab.docker_provider.provider import Log, diff_inputs, is_secret, plain, secret_texts
 
@@ -35,7 +38,7 @@ def test_only_the_registrys_address_counts_as_a_change(new: dict[str, Plain], *,
     [
         ({"imageName": "a"}, {"imageName": "b"}),
         ({"build": {"contextDigest": "1"}}, {"build": {"contextDigest": "2"}}),
-        ({"skipPush": False}, {"skipPush": True}),
+        ({"build": {"platform": "linux/amd64"}}, {"build": {"platform": "linux/arm64"}}),
         ({"registry": REGISTRY}, {}),
         ({}, {"registry": REGISTRY}),
     ],
@@ -100,30 +103,94 @@ def test_the_address_comes_from_the_provider_then_the_environment(
 
 
 def failed_run(host: str) -> str:
-    """Try a build on an engine that is not there and give the error."""
-    job = Job(Address(host, "DOCKER_HOST"), log=lambda _: None, warn=lambda _: None)
-    with pytest.raises(EngineError) as caught:
-        job.run(read_image({"imageName": "localhost:1/app"}), push=False)
+    """Try a build where no Docker Engine is, and give the error."""
+    image = ImageInputs("localhost:1/app", Path(), "linux/amd64", "localhost:1", "ci", "secret")
+    with pytest.raises(UnreachableError) as caught:
+        Job(Address(host, "DOCKER_HOST"), log=lambda _: None).run(image)
     return str(caught.value)
 
 
-def test_a_missing_engine_is_named_with_what_to_do(tmp_path: Path) -> None:
+def failed_ping(host: str) -> str:
+    """Ask whether a Docker Engine is there, and give the error."""
+    with pytest.raises(UnreachableError) as caught:
+        Address(host, "DOCKER_HOST").ping()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("tried", [failed_run, failed_ping])
+def test_a_missing_docker_engine_is_named_with_what_to_do(tried: Callable[[str], str], tmp_path: Path) -> None:
     """The error says which address was tried, where it comes from, why it failed and what helps."""
-    message = failed_run(f"unix://{tmp_path}/none.sock")
-    for part in (f"{tmp_path}/none.sock", "DOCKER_HOST", "No such file", "dockerHost"):
+    message = tried(f"unix://{tmp_path}/none.sock")
+    for part in (f"{tmp_path}/none.sock", "taken from DOCKER_HOST", "No such file", "config set dockerHost"):
         assert part in message
 
 
-def test_an_engine_that_does_not_answer_is_no_hang(tmp_path: Path) -> None:
+def test_f15_without_a_docker_engine_the_words_are_those_of_the_official_plugin(tmp_path: Path) -> None:
+    """Whoever looks them up finds what others wrote about them."""
+    assert failed_ping(f"unix://{tmp_path}/none.sock").startswith("failed to connect to any docker daemon: ")
+
+
+@pytest.mark.parametrize("tried", [failed_run, failed_ping])
+def test_a_docker_engine_that_does_not_answer_is_no_hang(tried: Callable[[str], str], tmp_path: Path) -> None:
     """A socket that accepts and stays silent ends in an error within seconds."""
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(path))
         silent.listen()
         started = time.monotonic()
-        message = failed_run(f"unix://{path}")
+        message = tried(f"unix://{path}")
     assert "no answer within" in message
     assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "it answers with status 502"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"),
+    ],
+)
+def test_something_else_at_the_address_is_no_docker_engine(answer: bytes, reason: str) -> None:
+    """A proxy or another server that listens there is told apart."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        other = threading.Thread(target=serve)
+        other.start()
+        message = failed_ping(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        other.join()
+    assert reason in message
+
+
+@pytest.mark.parametrize(
+    "host", ["tcp://127.0.0.1:1", "http://127.0.0.1:1", "ssh://a", "/run/docker.sock", "tcp://"]
+)
+def test_each_kind_of_address_fails_with_the_same_words(host: str) -> None:
+    """Also one that is none."""
+    assert f"there is no Docker Engine at {host} (taken from DOCKER_HOST): " in failed_ping(host)
+
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("known", "digest"),
+    [
+        ([f"localhost:5000/app@{DIGEST}"], f"localhost:5000/app@{DIGEST}"),
+        ([f"other:5000/app@sha256:{'1' * 64}", f"localhost:5000/app@{DIGEST}"], f"localhost:5000/app@{DIGEST}"),
+        ([f"localhost:5000/app/more@{DIGEST}", f"localhost:5000/ap@{DIGEST}"], None),
+        ([f"localhost:5001/app@{DIGEST}"], None),
+        ([], None),
+    ],
+)
+def test_f14_the_digest_is_that_of_the_repository_that_was_pushed_to(known: list[str], digest: str | None) -> None:
+    """One image may have been pushed to several repositories, each with a digest of its own."""
+    assert pushed_digest("localhost:5000/app", known) == digest
 
 
 def test_the_plugin_folder_runs_on_its_own(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_kubectl_and_pulumi_use_the_node_s_own_account(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("name", ["DOCKER_HOST", "DOCKER_CONTEXT", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK"])
 def test_variables_that_lead_elsewhere_are_dropped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine, a service or a stack of the person's is not the lab's."""
+    """A Docker Engine, a service or a stack of the person's is not the lab's."""
     monkeypatch.setenv(name, "elsewhere")
 
     assert name not in variables(LAB, PROJECT)
@@ -76,7 +76,7 @@ def test_a_given_passphrase_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_passphrase_in_a_file_is_not_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine takes the variable before the file, so it must not be set."""
+    """Pulumi takes the variable before the file, so it must not be set."""
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", "/home/me/passphrase")
 
     assert "PULUMI_CONFIG_PASSPHRASE" not in variables(LAB, PROJECT)

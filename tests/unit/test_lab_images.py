@@ -89,7 +89,7 @@ def test_every_digest_is_that_of_its_bytes(made: Path) -> None:
             assert json.loads(config)["rootfs"]["diff_ids"] == [f"sha256:{digest}" for digest in layers]
 
 
-def test_containerd_gets_all_images_and_the_engine_the_base(made: Path) -> None:
+def test_containerd_gets_all_images_and_the_docker_engine_the_base(made: Path) -> None:
     """The Docker Engine builds upon alpine; the rest runs in Pods."""
     assert set(_manifest(made / "images.tar")) == {
         images.PAUSE,

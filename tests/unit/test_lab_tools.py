@@ -30,7 +30,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("version", ["v3.226.0", "v3.274.1", "v4.0.0", "3.300.0-dev.0"])
 def test_a_recent_pulumi_on_path_is_used(version: str, path: Path) -> None:
-    """No engine is built then."""
+    """No Pulumi is built then."""
     _program(path, "pulumi", version)
     _program(path, "pulumi-language-python", version)
 
@@ -116,7 +116,7 @@ def test_each_tool_has_its_pins() -> None:
 
 
 def test_the_plugins_are_those_that_the_requirements_name() -> None:
-    """The SDK asks the engine for exactly its own version; any other in the lab would not be found."""
+    """The SDK asks Pulumi for exactly its own version; any other in the lab would not be found."""
     requirements = (Path(tools.__file__).parents[1] / "requirements.txt").read_text().splitlines()
 
     assert f"pulumi-kubernetes=={tools.KUBERNETES_PROVIDER_VERSION}" in requirements

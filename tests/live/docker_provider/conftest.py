@@ -9,8 +9,10 @@ from uuid import uuid4
 import bcrypt
 import pytest
 
-from tests.live.docker_provider.stacks import PASSWORD, Registry, Stack
+from lab import packages
+from tests.live.docker_provider.stacks import NODES_DOCKER, PASSWORD, Registry, Stack
 from tests.live.harness import Node
+from tests.live.observation import until
 
 
 @pytest.fixture
@@ -19,6 +21,51 @@ def stack(lab: Node, tmp_path: Path) -> Iterator[Stack]:
     made = Stack(lab, tmp_path, f"image-{uuid4().hex[:8]}")
     yield made
     made.pulumi("stack", "rm", "--yes", "--force", check=True)
+
+
+@pytest.fixture(scope="module", params=["29", "29-overlay2", "20.10"])
+def docker_host(
+    request: pytest.FixtureRequest, lab: Node, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of each kind of Docker Engine that people have.
+
+    The node's own, with containerd's image store, as a new installation has; the same release on a folder of an
+    older one, where images stay in overlay2; and Debian's 20.10.
+    """
+    program, options = {
+        "29": ("", ()),
+        "29-overlay2": ("dockerd", ("--feature=containerd-snapshotter=false", "--storage-driver=overlay2")),
+        "20.10": (f"{packages.entry().path}/usr/sbin/dockerd", ("--storage-driver=overlay2",)),
+    }[request.param]
+    if not program:
+        yield NODES_DOCKER
+        return
+    folder = tmp_path_factory.mktemp("docker")
+    host = f"unix://{folder}/docker.sock"
+    words = [
+        program,
+        f"--host={host}",
+        f"--data-root={folder}/data",
+        f"--exec-root={folder}/exec",
+        f"--pidfile={folder}/pid",
+        "--containerd=/run/containerd/containerd.sock",
+        f"--containerd-namespace={folder.name}",
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
+        *options,
+    ]
+    process = lab.start_process(words, folder / "log")
+    try:
+        until(
+            lambda: lab.run(["docker", "--host", host, "version"], check=False).returncode == 0,
+            f"the Docker Engine {request.param}",
+        )
+        yield host
+    finally:
+        # Its id on the node: a signal to the process out here would end only the command that entered the node.
+        lab.run(["kill", (folder / "pid").read_text().strip()])
+        process.wait(timeout=10)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 from tests.live.harness import Node
 
 PASSWORD = "canary-Pa55"
+NODES_DOCKER = "unix:///var/run/docker.sock"
 HEADER = "import pulumi\nimport pulumi_docker as docker\n"
 
 
@@ -31,7 +32,7 @@ except urllib.error.HTTPError as error:
 
 
 class Registry:
-    """A registry with one account on the node's loopback, where an engine pushes over plain HTTP."""
+    """A registry with one account on the node's loopback, where a Docker Engine pushes over plain HTTP."""
 
     def __init__(self, lab: Node, address: str) -> None:
         self._lab = lab
