@@ -31,6 +31,8 @@ _NOT_HERE: dict[str, tuple[str, ...]] = {
     "registry.": (),
 }
 """What the official plugin takes and the stand-in does not, by what it is part of."""
+_OFF = {"buildOnPreview", "skipPush"}
+"""What the SDK sends as `false` where a program does not set it."""
 
 
 @dataclass(frozen=True)
@@ -86,16 +88,18 @@ def read_image(inputs: Mapping[str, Plain]) -> ImageInputs:
 
 
 def _check_keys(prefix: str, values: Mapping[str, Plain], known: Sequence[str]) -> Iterator[str]:
-    for key in values:
+    for key, value in values.items():
+        if key in _OFF and value is False and not prefix:
+            continue
         if key in _NOT_HERE[prefix]:
             yield f"`{prefix}{key}`: the lab's stand-in for the Docker provider does not have it; {_ADVICE}"
         elif key not in known:
             yield f"`{prefix}{key}` is not an input of this resource; it takes {', '.join(known)}"
     for key in known:
-        value = values.get(key)
+        wanted = values.get(key)
         # No value in a message: it may be a password.
-        if key not in _OBJECTS and value != UNKNOWN and not (isinstance(value, str) and value):
-            missing = "is not a text" if value else "is missing"
+        if key not in _OBJECTS and wanted != UNKNOWN and not (isinstance(wanted, str) and wanted):
+            missing = "is not a text" if wanted else "is missing"
             yield f"`{prefix}{key}` {missing}; the lab's stand-in for the Docker provider needs it as a text"
 
 

@@ -82,7 +82,7 @@ def test_good_inputs_pass() -> None:
 def test_what_only_the_official_plugin_has_is_refused_by_name(key: str) -> None:
     """The message names the input, says who lacks it and where it works; whatever the value."""
     part, _, leaf = key.rpartition(".")
-    values: tuple[Plain, ...] = (True, False, "x", {"a": "b"}, ["a"], 1.0)
+    values: tuple[Plain, ...] = (True, "x", {"a": "b"}, ["a"], 1.0, UNKNOWN)
     for value in values:
         given = image({leaf: value}) if part else image() | {leaf: value}
         (reason,) = inputs.check_image(given)
@@ -116,6 +116,13 @@ def test_what_cannot_work_is_refused_by_name(broken: dict[str, Plain], named: st
     """Nothing is ignored in silence."""
     (reason,) = inputs.check_image(broken)
     assert named in reason
+
+
+def test_what_the_sdk_sends_unasked_passes() -> None:
+    """It says `false` to both where the program says nothing."""
+    assert inputs.check_image(image(skipPush=False, buildOnPreview=False)) == []
+    (reason,) = inputs.check_image(image({"skipPush": False}))
+    assert "build.skipPush" in reason
 
 
 def test_the_digest_that_a_check_added_is_no_input_of_the_program() -> None:
