@@ -30,7 +30,8 @@ class Address:
     @classmethod
     def choose(cls, configured: str | None, environment: Mapping[str, str]) -> "Address":
         """Prefer the provider's `host`, then DOCKER_HOST, then the standard socket."""
-        if configured:
+        # The SDK fills in `host` from the variable.
+        if configured and configured != environment.get("DOCKER_HOST"):
             return cls(configured, "the provider's `host`")
         if environment.get("DOCKER_HOST"):
             return cls(environment["DOCKER_HOST"], "DOCKER_HOST")

@@ -88,18 +88,20 @@ def test_nulls_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("configured", "environment", "host"),
+    ("configured", "environment", "host", "source"),
     [
-        ("tcp://a", {"DOCKER_HOST": "tcp://b"}, "tcp://a"),
-        (None, {"DOCKER_HOST": "tcp://b"}, "tcp://b"),
-        ("", {"DOCKER_HOST": ""}, "unix:///var/run/docker.sock"),
+        ("tcp://a", {"DOCKER_HOST": "tcp://b"}, "tcp://a", "the provider's `host`"),
+        ("tcp://a", {}, "tcp://a", "the provider's `host`"),
+        ("tcp://b", {"DOCKER_HOST": "tcp://b"}, "tcp://b", "DOCKER_HOST"),
+        (None, {"DOCKER_HOST": "tcp://b"}, "tcp://b", "DOCKER_HOST"),
+        ("", {"DOCKER_HOST": ""}, "unix:///var/run/docker.sock", "the default"),
     ],
 )
 def test_the_address_comes_from_the_provider_then_the_environment(
-    configured: str | None, environment: dict[str, str], host: str
+    configured: str | None, environment: dict[str, str], host: str, source: str
 ) -> None:
     """The provider's host wins over DOCKER_HOST, which wins over the standard socket."""
-    assert Address.choose(configured, environment).host == host
+    assert Address.choose(configured, environment) == Address(host, source)
 
 
 def failed_run(host: str) -> str:
