@@ -15,7 +15,10 @@ from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, N
 REGISTRY_PODS = "app.kubernetes.io/name=registry"
 NODE_TRUST = "app.kubernetes.io/name=node-trust"
 PROOF_PODS = "app.kubernetes.io/name=proof"
-MANIFEST = "Accept: application/vnd.docker.distribution.manifest.v2+json"
+MANIFEST = (
+    "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+)
+"""What a Docker Engine pushes: the first with containerd's image store, the second without."""
 _PODS = "/api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io/name%3Dregistry"
 
 

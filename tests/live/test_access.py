@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
+from tests.live.observation import MANIFEST
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ROUTES = (
@@ -34,8 +35,6 @@ _ROUTES = (
 )
 """Every route of the OCI distribution specification 1.1 that the registry has, and its catalog. It has none
 for referrers: see `test_referrers_are_no_route`."""
-
-_DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def _basic(pair: str) -> str:
@@ -81,7 +80,7 @@ class Known:
 def known(lab: Node, stack: Stack) -> Known:
     """The registry deployed, with the test image and an upload that is under way."""
     assert stack.up().code == 0
-    manifest = lab.registry("/v2/alpine_test/manifests/test_1.0", headers=[f"Accept: {_DOCKER_MANIFEST}"])
+    manifest = lab.registry("/v2/alpine_test/manifests/test_1.0", headers=[MANIFEST])
     upload = lab.registry("/v2/alpine_test/blobs/uploads/", method="POST", headers=["Content-Length: 0"])
     return Known(
         digest=manifest.headers["docker-content-digest"],
@@ -119,7 +118,7 @@ def test_the_node_address_asks_for_the_account_too(known: Known, lab: Node) -> N
 
     assert lab.registry(path, account=None, address=ADDRESS).status == 401
     assert lab.registry(path, account=(USER, "wrong"), address=ADDRESS).status == 401
-    assert lab.registry(path, address=ADDRESS, headers=[f"Accept: {_DOCKER_MANIFEST}"]).status == 200
+    assert lab.registry(path, address=ADDRESS, headers=[MANIFEST]).status == 200
 
 
 def test_the_service_address_asks_for_the_account_too(known: Known, lab: Node) -> None:
@@ -135,10 +134,8 @@ def test_the_service_address_asks_for_the_account_too(known: Known, lab: Node) -
 @pytest.mark.parametrize("route", _ROUTES)
 def test_the_account_is_let_in_on_every_route(known: Known, lab: Node, route: str) -> None:
     """Reading with the right account never ends in 401, so that the 401s above come from the account alone."""
-    accept = "Accept: application/vnd.oci.image.manifest.v1+json, " + _DOCKER_MANIFEST
-
     for method in ("GET", "HEAD"):
-        assert lab.registry(known.path(route), method=method, headers=[accept]).status in {200, 204, 404, 405}
+        assert lab.registry(known.path(route), method=method, headers=[MANIFEST]).status in {200, 204, 404, 405}
 
 
 @pytest.mark.usefixtures("known")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.live.harness import PASSWORD, USER, Node, Stack, Update
+from tests.live.observation import MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_the_proof_pod_runs_the_digest_that_the_registry_reports_for_the_tag(
     answer = lab.registry(
         "/v2/alpine_test/manifests/test_1.0",
         method="HEAD",
-        headers=["Accept: application/vnd.docker.distribution.manifest.v2+json"],
+        headers=[MANIFEST],
     )
     pod = lab.get("pod", stack.outputs()["proofPods"][0])
 
