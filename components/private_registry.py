@@ -71,7 +71,16 @@ class PrivateRegistry(pulumi.ComponentResource):
         trust = []
         if nodes.addresses(exposure, tls):
             told = NodeTrust(
-                f"{name}-trust", nodes, exposure, tls, cluster, server_settings.image, authorities, child, hook
+                f"{name}-trust",
+                nodes,
+                exposure,
+                tls,
+                cluster,
+                storage.node,
+                server_settings.image,
+                authorities,
+                child,
+                hook,
             )
             trust.append(told.daemon_set)
         elif self.certificates and tls.has_own_ca:

@@ -1,8 +1,9 @@
 """What makes every node trust the registry: its CA, in the folders that container runtimes read at each pull.
 
-A DaemonSet writes it on each node there is and on each that joins; nothing is restarted. It touches files of its
-own only, refuses to replace another tool's, puts its own back where somebody removed them, and takes them away
-when it is destroyed. It has no access to the Kubernetes API and sees no other folder of a node.
+A DaemonSet writes it on each node there is and on each that joins; nothing is restarted. Nodes without a container
+runtime of their own are left out, and so are those of Windows. It touches files of its own only, refuses to replace
+another tool's, puts its own back where somebody removed them, and takes them away when it is destroyed. It has no
+access to the Kubernetes API and sees no other folder of a node.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import EnvVarSourceArgsDict
+from pulumi_kubernetes.core.v1 import EnvVarSourceArgsDict, VolumeArgsDict, VolumeMountArgsDict
 
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
+from ..cluster.placement import LINUX, on_nodes_with_a_runtime
 from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
 from ..cluster.settings import Cluster
 from ..exposure.host_port import HostPort
+from ..tls import pem
 from ..tls.settings import Tls
 from .settings import Nodes
 
 _SCRIPT: Final = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
+_AUTHORITIES: Final = "/authorities"
 
 
 def _field(path: str) -> EnvVarSourceArgsDict:
@@ -43,14 +47,16 @@ class NodeTrust(pulumi.ComponentResource):
         exposure: HostPort,
         tls: Tls,
         cluster: Cluster,
+        registry_node: str,
         image: str,
         authorities: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
-        """`image` is one with a shell, such as the registry's own.
+        """`registry_node` is where a loopback address leads to the registry.
 
-        `authorities` is PEM. With plain HTTP there are none, and containerd is told to use plain HTTP.
+        `image` is one with a shell, such as the registry's own. `authorities` is PEM. With plain HTTP there are none,
+        and containerd is told to use plain HTTP.
         """
         super().__init__("private-registry:index:NodeTrust", name, None, opts)
         known = nodes.certs_folders
@@ -58,7 +64,21 @@ class NodeTrust(pulumi.ComponentResource):
         runtimes = [
             path for path in dict.fromkeys((known.containerd, known.docker if tls.has_own_ca else "")) if path
         ]
-        folders = [f"/nodes{path}/{address}" for path in runtimes for address in nodes.addresses(exposure, tls)]
+        folders: dict[bool, list[str]] = {False: [], True: []}
+        for path in runtimes:
+            for address in nodes.addresses(exposure, tls):
+                folders[address.is_loopback].append(f"/nodes{path}/{address}")
+        volumes: list[VolumeArgsDict] = [
+            {"name": f"certs-{i}", "host_path": {"path": path, "type": "DirectoryOrCreate"}}
+            for i, path in enumerate(runtimes)
+        ]
+        mounts: list[VolumeMountArgsDict] = [
+            {"name": f"certs-{i}", "mount_path": f"/nodes{path}"} for i, path in enumerate(runtimes)
+        ]
+        if tls.has_own_ca:
+            bundle = self._bundle(name, cluster.namespace, authorities)
+            volumes.append({"name": "authorities", "config_map": {"name": bundle}})
+            mounts.append({"name": "authorities", "mount_path": _AUTHORITIES, "read_only": True})
         self.daemon_set = kubernetes.apps.v1.DaemonSet(
             f"{name}-daemon",
             # A fixed name: an `up` that was killed while it waited for this would otherwise make a second one.
@@ -78,6 +98,8 @@ class NodeTrust(pulumi.ComponentResource):
                         "termination_grace_period_seconds": 10,
                         # A node that is tainted, drained or short of something pulls images all the same.
                         "tolerations": [{"operator": "Exists"}],
+                        "node_selector": LINUX,
+                        "affinity": on_nodes_with_a_runtime(),
                         "security_context": POD,
                         "containers": [
                             {
@@ -85,37 +107,27 @@ class NodeTrust(pulumi.ComponentResource):
                                 "image": image,
                                 "command": ["sh", "-c", _SCRIPT],
                                 "env": [
-                                    {"name": "CA", "value": authorities},
                                     {"name": "CONTAINERD", "value": known.containerd},
-                                    {"name": "FOLDERS", "value": "\n".join(folders)},
+                                    {"name": "FOLDERS", "value": "\n".join(folders[False])},
+                                    {"name": "LOOPBACK_FOLDERS", "value": "\n".join(folders[True])},
                                     {"name": "NODE", "value_from": _field("spec.nodeName")},
                                     {"name": "POD", "value_from": _field("metadata.uid")},
+                                    {"name": "REGISTRY_NODE", "value": registry_node},
                                     {"name": "SCHEME", "value": "https" if tls.encrypted else "http"},
                                 ],
-                                "security_context": ROOT,
+                                # SELinux lets no other type of container write to the folders of a runtime.
+                                "security_context": {**ROOT, "se_linux_options": {"type": "spc_t"}},
                                 "resources": RESOURCES_OF_A_STEP,
                                 "startup_probe": {
                                     "exec_": {"command": ["test", "-e", "/ready/yes"]},
                                     "period_seconds": 1,
                                     "failure_threshold": 60,
                                 },
-                                "volume_mounts": [
-                                    *(
-                                        {"name": f"certs-{i}", "mount_path": f"/nodes{p}"}
-                                        for i, p in enumerate(runtimes)
-                                    ),
-                                    {"name": "ready", "mount_path": "/ready"},
-                                ],
+                                "volume_mounts": [*mounts, {"name": "ready", "mount_path": "/ready"}],
                                 "termination_message_policy": "FallbackToLogsOnError",
                             }
                         ],
-                        "volumes": [
-                            *(
-                                {"name": f"certs-{i}", "host_path": {"path": p, "type": "DirectoryOrCreate"}}
-                                for i, p in enumerate(runtimes)
-                            ),
-                            {"name": "ready", "empty_dir": {"size_limit": "1Mi"}},
-                        ],
+                        "volumes": [*volumes, {"name": "ready", "empty_dir": {"size_limit": "1Mi"}}],
                     },
                 },
             },
@@ -126,3 +138,23 @@ class NodeTrust(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({})
+
+    def _bundle(self, name: str, namespace: str, authorities: pulumi.Input[str]) -> pulumi.Output[str]:
+        """Declare the ConfigMap of the CAs, and give its name.
+
+        A variable of a process ends at 128 KiB, and companies have bundles of more. Each content has a name of its
+        own: a Pod that starts again during an update finds the content that its own DaemonSet was given.
+        """
+        text = pulumi.Output.from_input(authorities)
+        made = kubernetes.core.v1.ConfigMap(
+            f"{name}-authorities",
+            metadata={
+                "name": text.apply(lambda known: f"{name}-{pem.fingerprint(known)[:10]}"),
+                "namespace": namespace,
+                "labels": labels("node-trust", name),
+            },
+            immutable=True,
+            data={"ca.crt": text},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return made.metadata["name"].apply(str)

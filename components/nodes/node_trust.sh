@@ -1,25 +1,38 @@
 # Runs on each node, and writes there what the node's container runtimes have to know of the registry.
 #
-# FOLDERS is a folder per runtime and address, below /nodes, a line each; CONTAINERD is containerd's own, and empty if
-# there is none. CA is what to trust, in PEM; with SCHEME http it is empty. POD is this Pod's uid, and NODE its node.
-# /ready/yes is there once all is written. An end takes away what this Pod wrote last.
+# FOLDERS is a folder per runtime and address, below /nodes, a line each. LOOPBACK_FOLDERS are those of loopback
+# addresses, which lead to the registry on REGISTRY_NODE alone. CONTAINERD is containerd's own folder, and empty if there
+# is none. /authorities/ca.crt is what to trust, in PEM; with SCHEME http there is no such file. POD is this Pod's uid,
+# and NODE its node. The script makes /ready/yes once all is written. When the Pod ends, it removes what it wrote last.
 
 set -euf
-# By it a file is known as ours, so that it never changes.
+# Marks our files. Never change it.
 HEADER="# Written by private-registry, which takes it away again."
 # Folders stand a line each: spaces are allowed in them.
 IFS="$(printf '\n ')"; IFS="${IFS% }"
-# A folder's record says which Pod wrote there last, and whether the folder itself is ours. The newest Pod takes
-# over; one that is replaced finds another's name, and leaves the files to it.
+# On another node, a loopback address leads to somebody else's registry, or to none.
+[ "$NODE" != "$REGISTRY_NODE" ] || FOLDERS="$FOLDERS
+$LOOPBACK_FOLDERS"
+# Read once: the content belongs to this Pod, and the next one brings its own. Never exported, since Linux starts no
+# program with a variable of more than 128 KiB.
+AUTHORITIES=
+[ ! -e /authorities/ca.crt ] || AUTHORITIES="$(cat /authorities/ca.crt)"
+# The record names the Pod that wrote last, and says whether the folder itself is ours. Only that Pod removes the
+# files: a newer Pod puts its own name there, before the older one ends.
 owner() { head -n 1 "$1/.private-registry" 2>/dev/null || true; }
 
-# By way of a second name, so that a runtime never reads half a file.
+# Write to a second name first, so that a runtime never reads half a file.
 put() { printf '%s\n' "$2" > "$1.new"; mv -f "$1.new" "$1"; }
+
+# Containerd alone knows hosts.toml. Another runtime's folder may lie inside containerd's.
+is_containerds() { [ "${1%/*}" = "/nodes$CONTAINERD" ]; }
 
 is_foreign() { [ -e "$1/hosts.toml" ] && [ "$(head -n 1 "$1/hosts.toml")" != "$HEADER" ]; }
 
-refuse_foreign() {
-  if is_foreign "$1"; then
+is_taken() { is_containerds "$1" && is_foreign "$1"; }
+
+refuse_taken() {
+  if is_taken "$1"; then
     echo "${1#/nodes}/hosts.toml is another tool's: remove it on node $NODE, or set nodeTrust to off and have" \
       "that file trust the registry" >&2
     exit 1
@@ -37,21 +50,25 @@ write() {
   # Ours from here on, whatever happens.
   put "$folder/.private-registry" "$POD
 $made"
-  if [ -n "$CA" ]; then put "$folder/private-registry.crt" "$CA"; else rm -f "$folder/private-registry.crt"; fi
-  case "$folder" in "/nodes$CONTAINERD/"*)
-    # No host in the table: containerd would ask it first, then the server without the CA. Without the table, 1.6
-    # does not read the file.
+  if [ -n "$AUTHORITIES" ]; then
+    put "$folder/private-registry.crt" "$AUTHORITIES"
+  else
+    rm -f "$folder/private-registry.crt"
+  fi
+  if is_containerds "$folder"; then
+    # Leave `[host]` empty. A host listed there is asked first, and then `server` without the CA. containerd 1.6 needs
+    # the table.
     put "$folder/hosts.toml" "$HEADER
 server = \"$SCHEME://$address\"
-${CA:+ca = \"private-registry.crt\"}
+${AUTHORITIES:+ca = \"private-registry.crt\"}
 
 [host]"
-  esac
+  fi
 }
 
 is_whole() {
-  [ -z "$CA" ] || [ -e "$1/private-registry.crt" ] || return 1
-  case "$1" in "/nodes$CONTAINERD/"*) [ -e "$1/hosts.toml" ] ;; esac
+  [ -z "$AUTHORITIES" ] || [ -e "$1/private-registry.crt" ] || return 1
+  ! is_containerds "$1" || [ -e "$1/hosts.toml" ]
 }
 
 remove() {
@@ -66,8 +83,8 @@ remove() {
 }
 
 rm -f /ready/yes
-for folder in $FOLDERS; do refuse_foreign "$folder"; done
-# An end in the middle of a file waits for its last line, or would leave half of it behind.
+for folder in $FOLDERS; do refuse_taken "$folder"; done
+# Delay TERM until every file is complete.
 ended=
 trap 'ended=yes' TERM
 for folder in $FOLDERS; do write "$folder"; done
@@ -77,8 +94,8 @@ trap remove TERM
 while sleep 10 & wait $!; do
   for folder in $FOLDERS; do
     case "$(owner "$folder")" in
-      "$POD") is_whole "$folder" || write "$folder" ;;
-      "") is_foreign "$folder" || write "$folder" ;;
+      "$POD") is_whole "$folder" || is_taken "$folder" || write "$folder" ;;
+      "") is_taken "$folder" || write "$folder" ;;
     esac
   done
 done

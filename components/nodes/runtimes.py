@@ -1,7 +1,7 @@
 """In which folders the container runtimes of nodes look for what they have to know of a registry.
 
-Owns the folders of known kinds of nodes. Containerd reads them at each pull where its `config_path` names its
-own; Docker always does.
+Owns the folders of known kinds of nodes. Containerd reads its folder at each pull where its `config_path` names it;
+Docker always reads its own.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ SERVICE: Final = "kubernetes:core/v1:Service"
 IMAGE: Final = "docker:index/image:Image"
 STASH: Final = "pulumi:index:Stash"
 CERTIFICATES: Final = "private-registry:index:Certificates"
+CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 DAEMON_SET: Final = "kubernetes:apps/v1:DaemonSet"
 NODE_TRUST: Final = "private-registry:index:NodeTrust"
 

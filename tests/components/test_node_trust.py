@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from tests.authority import Authority
-from tests.components.declaration import CA, DAEMON_SET, NODE_TRUST, POD, declared
+from tests.components.declaration import CA, CONFIG_MAP, DAEMON_SET, NODE_TRUST, POD, declared
 from tests.components.recorder import Recorder, with_secrets, without_secrets
 
 CONTAINERD: Final = "/etc/containerd/certs.d"
@@ -30,6 +30,14 @@ def container(recorder: Recorder) -> dict[str, Any]:
 def env(recorder: Recorder) -> dict[str, str]:
     """Take the variables that are given as they are."""
     return {item["name"]: item["value"] for item in container(recorder)["env"] if "value" in item}
+
+
+def authorities(recorder: Recorder) -> str:
+    """Take what the Pods find in their file of CAs; empty without one."""
+    volumes = [item["configMap"]["name"] for item in pod(recorder)["volumes"] if "configMap" in item]
+    maps = {item.inputs["metadata"]["name"]: item.inputs["data"] for item in recorder.all(CONFIG_MAP).values()}
+    assert sorted(volumes) == sorted(maps)
+    return "".join(maps[name]["ca.crt"] for name in volumes)
 
 
 def provided(*, with_ca: bool) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from typing import Any, Final
 
 import pytest
 
+from components.nodes import runtimes
+from components.nodes.runtimes import CertsFolders
 from tests.authority import Authority
 from tests.components.declaration import CA, declared
-from tests.components.test_node_trust import CONTAINERD, DOCKER, container, env
+from tests.components.test_node_trust import CONTAINERD, DOCKER, authorities, container, env
 
 CERTIFICATE: Final = "private-registry.crt"
 RECORD: Final = ".private-registry"
@@ -77,18 +79,24 @@ class Disk:
         self,
         uid: str = "uid-1",
         *,
+        node: str = "node-1",
+        registry_node: str = "node-1",
         pause: str = "10",
         after_mkdir: str = ":",
         **values: Any,  # noqa: ANN401 - any setting
     ) -> RunningPod:
-        """Start a Pod of the DaemonSet that these settings declare.
+        """Start a Pod of the DaemonSet that these settings declare, on `node`.
 
         `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made.
         """
-        recorder = declared(**values)
+        recorder = declared(node=registry_node, **values)
         number = len(self.pods)
         ready, log = self.root / f"ready-{number}", self.root / f"log-{number}"
         ready.mkdir()
+        trusted = self.root / f"authorities-{number}"
+        trusted.mkdir()
+        if authorities(recorder):
+            (trusted / "ca.crt").write_text(authorities(recorder))
         for mount in container(recorder)["volumeMounts"]:
             (self.root / mount["mountPath"].removeprefix("/")).mkdir(parents=True, exist_ok=True)
         program, option, script = container(recorder)["command"]
@@ -96,6 +104,7 @@ class Disk:
         for old, new in (
             ("/nodes", f"{self.root}/nodes"),
             ("/ready", str(ready)),
+            ("/authorities", str(trusted)),
             ("sleep 10", f"sleep {pause}"),
             ('mkdir "$folder"', f'mkdir "$folder"; {after_mkdir}'),
         ):
@@ -105,7 +114,7 @@ class Disk:
         with log.open("wb") as stderr:
             process = subprocess.Popen(
                 [*self.shell, option, script],
-                env={**variables, "POD": uid, "NODE": "node-1", "PATH": self.path},
+                env={**variables, "POD": uid, "NODE": node, "PATH": self.path},
                 stderr=stderr,
                 # With the pause that it leaves behind.
                 start_new_session=True,
@@ -133,7 +142,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         programs.mkdir()
         busybox = shutil.which("busybox")
         assert busybox
-        for name in ("head", "mkdir", "mv", "rm", "rmdir", "sed", "sleep", "touch"):
+        for name in ("cat", "head", "mkdir", "mv", "rm", "rmdir", "sed", "sleep", "touch"):
             (programs / name).symlink_to(busybox)
         made = Disk(tmp_path, [busybox, "sh"], str(programs))
     else:
@@ -382,3 +391,97 @@ def test_folder_of_a_runtime_may_have_a_space_in_its_name(disk: Disk) -> None:
     disk.run(containerd_certs="/srv/my certs.d").until_ready()
 
     assert (disk.folder("10.0.0.5:5000", "/srv/my certs.d") / "hosts.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "docker"),
+    [({}, DOCKER), ({}, "/srv/my certs.d"), ({"containerd_certs": "/srv/certs"}, "/srv/certs/docker")],
+    ids=["no containerd", "no containerd and a space", "inside containerd's folder"],
+)
+def test_f11_docker_s_folder_holds_no_file_of_containerd_s(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, kind: dict[str, str], docker: str
+) -> None:
+    """Whatever containerd's folder is called, and without one: a kind of nodes may have Docker or CRI-O alone."""
+    monkeypatch.setitem(runtimes.NODES, "kubeadm", CertsFolders("", docker))
+    pod = disk.run(**kind).until_ready()
+
+    for address in ("10.0.0.5:5000", "localhost:5000"):
+        folder = disk.folder(address, docker)
+        assert {path.name for path in folder.iterdir()} == {CERTIFICATE, RECORD}
+    # The look that puts back what is missing must not miss a file that does not belong there.
+    pod.terminate()
+    assert {file for file in disk.files() if file.startswith(docker)} == set()
+
+
+def test_f11_another_tool_s_containerd_file_in_docker_s_folder_is_left_alone(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containerd does not look there, so the file says nothing about the registry."""
+    monkeypatch.setitem(runtimes.NODES, "kubeadm", CertsFolders("", DOCKER))
+    foreign = disk.folder("10.0.0.5:5000", DOCKER) / "hosts.toml"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("foreign")
+    pod = disk.run().until_ready()
+
+    assert (foreign.parent / CERTIFICATE).exists()
+    pod.terminate()
+    assert [path.read_text() for path in foreign.parent.iterdir()] == ["foreign"]
+
+
+LOOPBACKS: Final = {"localhost": "localhost", "127.0.0.1": "127.0.0.1", "127.8.8.8": "127.8.8.8", "::1": "[::1]"}
+
+
+@pytest.mark.parametrize("host", LOOPBACKS)
+def test_f4_only_the_registry_s_node_is_told_of_a_loopback_address(disk: Disk, host: str) -> None:
+    """On any other node the same address leads to somebody else's registry, or to none."""
+    address = f"{LOOPBACKS[host]}:5000"
+    pod = disk.run(node="node-2", node_trust="minikube", push_host=host).until_ready()
+    assert disk.folder("10.0.0.5:5000").exists()
+    assert disk.folder("10.0.0.5:5000", DOCKER).exists()
+    assert not disk.folder(address).exists()
+    assert not disk.folder(address, DOCKER).exists()
+    pod.terminate()
+
+    disk.run(node="node-1", node_trust="minikube", push_host=host).until_ready()
+    assert (disk.folder(address) / "hosts.toml").exists()
+    assert (disk.folder(address, DOCKER) / CERTIFICATE).exists()
+
+
+def test_f4_a_rule_of_another_registry_at_the_same_loopback_address_stays(disk: Disk) -> None:
+    """On another node it is in nobody's way."""
+    foreign = disk.folder("localhost:5000") / "hosts.toml"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('server = "http://localhost:5000"\n')
+    disk.run(node="node-2").until_ready().terminate()
+
+    assert foreign.read_text() == 'server = "http://localhost:5000"\n'
+    assert disk.files() == {f"{CONTAINERD}/localhost:5000", f"{CONTAINERD}/localhost:5000/hosts.toml"}
+
+
+def test_f4_the_rule_leaves_a_node_that_is_no_longer_the_registry_s(disk: Disk) -> None:
+    """As after an upgrade from a version that told every node, or a move to another node."""
+    older = disk.run("uid-1", node="node-2", registry_node="node-2").until_ready()
+    assert disk.folder("localhost:5000").exists()
+    disk.run("uid-2", node="node-2").until_ready()
+
+    older.terminate()
+    assert not disk.folder("localhost:5000").exists()
+    assert (disk.folder("10.0.0.5:5000") / "hosts.toml").exists()
+
+
+def test_n08_a_bundle_of_a_company_s_cas_is_written_as_it_is(disk: Disk) -> None:
+    """Far longer than what Linux takes as one variable of a process (128 KiB)."""
+    authority = Authority()
+    pair = authority.issue("10.0.0.5")
+    bundle = authority.pem + "".join(Authority().pem for _ in range(400))
+    assert len(bundle) > 200_000
+    pod = disk.run(
+        pause="0.02", tls="provided", tls_certificate=pair.certificate, tls_key=pair.key, tls_ca=bundle
+    ).until_ready()
+    written = disk.folder("10.0.0.5:5000") / CERTIFICATE
+
+    assert written.read_text() == bundle
+    written.unlink()
+    eventually(written.exists)
+    assert written.read_text() == bundle
+    pod.terminate()
