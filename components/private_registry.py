@@ -93,8 +93,6 @@ class PrivateRegistry(pulumi.ComponentResource):
             )
 
         accounts = access.accounts()
-        # A CA that follows another is trusted before it is served; with the first there is nobody to wait for.
-        before = trust if tls.follows_another_ca else []
         server = RegistryServer(
             name,
             server_settings,
@@ -103,7 +101,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             storage,
             accounts,
             self.certificates,
-            before,
+            trust,
             child,
             hook,
         )

@@ -4,6 +4,8 @@ import re
 from typing import Final
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PART: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_LONGEST: Final = 253
 
 
 def check_namespace(name: str) -> None:
@@ -15,8 +17,10 @@ def check_namespace(name: str) -> None:
 
 
 def check_object_name(name: str) -> None:
-    """Refuse what cannot be the name of a Secret or a node (RFC 1123 subdomain)."""
-    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    """Refuse what cannot be the name of a Secret or a node: a subdomain, whose parts Kubernetes does not limit."""
+    if len(name) > _LONGEST:
+        raise ValueError(f'must be a Kubernetes name of at most {_LONGEST} characters, got {len(name)}: "{name}"')
+    if not all(_PART.fullmatch(part) for part in name.split(".")):
         raise ValueError(
             f'must be a Kubernetes name (lower-case letters, digits, inner hyphens and dots), got "{name}"'
         )

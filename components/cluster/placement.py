@@ -22,15 +22,15 @@ VIRTUAL_NODES: Final = (
     # Simulated by KWOK.
     ("type", "kwok"),
 )
-"""Labels of nodes without a container runtime of their own: no Pod may write to a folder there, or nothing reads it."""
+"""Labels of nodes without a runtime of their own. No Pod may write to a folder there, or nothing reads it."""
 
 
 def on_node(name: str) -> AffinityArgsDict:
     """Pin a Pod to the node of this name.
 
-    Not by the label kubernetes.io/hostname: some nodes have another value there, and none has room for a name of more
-    than 63 characters. Not by nodeName: without the scheduler nobody looks at taints and free memory, or says why the
-    Pod does not run.
+    Not by the label kubernetes.io/hostname: some nodes have another value there, and a label has no room for a name
+    of more than 63 characters. Not by nodeName: without the scheduler nobody looks at taints and free memory, or
+    says why the Pod does not run.
     """
     return _on({"match_fields": [{"key": "metadata.name", "operator": "In", "values": [name]}]})
 

@@ -55,8 +55,8 @@ class NodeTrust(pulumi.ComponentResource):
     ) -> None:
         """`registry_node` is where a loopback address leads to the registry.
 
-        `image` is one with a shell, such as the registry's own. `authorities` is PEM. With plain HTTP there are none,
-        and containerd is told to use plain HTTP.
+        `image` is one with a shell, such as the registry's own. `authorities` is PEM. With plain HTTP there are
+        none, and containerd is told to use plain HTTP.
         """
         super().__init__("private-registry:index:NodeTrust", name, None, opts)
         known = nodes.certs_folders

@@ -11,6 +11,7 @@ import pulumi_kubernetes as kubernetes
 from ..access.settings import Access
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels
+from ..cluster.placement import on_node
 from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
 from ..exposure.host_port import HostPort
@@ -83,7 +84,7 @@ class ImageProof(pulumi.ComponentResource):
                 },
                 spec={
                     "image_pull_secrets": [{"name": secrets[0].metadata["name"]}],
-                    "node_selector": {"kubernetes.io/hostname": node} if node else None,
+                    "affinity": on_node(node) if node else None,
                     "automount_service_account_token": False,
                     "enable_service_links": False,
                     "termination_grace_period_seconds": 5,

@@ -51,29 +51,39 @@ class RegistryServer(pulumi.ComponentResource):
         storage: HostFolder,
         accounts: pulumi.Output[dict[str, str]],
         certificates: Certificates | None,
-        after: Sequence[pulumi.Resource],
+        trust: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
         """`port` is that of the node, and `accounts` are those of `Access.accounts`.
 
-        Without certificates it speaks plain HTTP. What stands in `after` is there before it serves.
+        Without certificates it speaks plain HTTP. `trust` is what tells nodes how to reach it.
         """
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
         bounded = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(explain))
         # The first value stays in the state for good: salts and the upload secret must not change by themselves.
+        new_seed = secrets.token_hex(32)
         seed = pulumi.Stash(
             f"{name}-seed",
-            input=pulumi.Output.secret(secrets.token_hex(32)),
+            input=pulumi.Output.secret(new_seed),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
         ).output
+        # Nodes know a new CA, or that there is none, before a Secret holds it: a Pod that restarts by itself reads
+        # the Secret anew, and would serve what some nodes refuse. A new stack waits for nothing.
+        told = seed.apply(
+            lambda kept: "" if kept == new_seed else pulumi.Output.all(*(item.urn for item in trust)).apply(str)
+        )
+
+        def once_told(value: pulumi.Output[str]) -> pulumi.Output[str]:
+            return pulumi.Output.all(value, told).apply(lambda parts: str(parts[0]))
 
         lines = pulumi.Output.all(accounts, seed).apply(_htpasswd)
         config = seed.apply(
             lambda text: _config(text, delete_enabled=server.delete_enabled, encrypted=certificates is not None)
         )
         htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, bounded)
-        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": config}, bounded)
+        settled = once_told(config)
+        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": settled}, bounded)
         served = [lines, config]
         volumes: list[VolumeArgsDict] = [
             {"name": "config", "secret": {"secret_name": config_secret.metadata["name"]}},
@@ -81,7 +91,7 @@ class RegistryServer(pulumi.ComponentResource):
             storage.volume,
         ]
         if certificates:
-            pair = {"tls.crt": certificates.certificate, "tls.key": certificates.key}
+            pair = {"tls.crt": once_told(certificates.certificate), "tls.key": once_told(certificates.key)}
             tls_secret = self._secret(f"{name}-tls", cluster.namespace, pair, bounded)
             volumes.append({"name": "tls", "secret": {"secret_name": tls_secret.metadata["name"]}})
             served.append(certificates.fingerprint)
@@ -104,7 +114,7 @@ class RegistryServer(pulumi.ComponentResource):
                         "annotations": {"private-registry/revision": self.revision},
                     },
                     "spec": {
-                        "node_selector": storage.node_selector,
+                        "affinity": storage.affinity,
                         # Variables of a Service called registry would be read as configuration.
                         "enable_service_links": False,
                         "automount_service_account_token": False,
@@ -118,7 +128,6 @@ class RegistryServer(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=after,
                 # An update under Recreate counts as done while the new Pod is not there yet
                 # (provider 4.25), and a push right after it is refused; a creation is waited for in full.
                 replace_on_changes=["spec"],

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..cluster.names import check_object_name
+from ..cluster.placement import on_node
 from ..cluster.pods import OWNER, RESOURCES_OF_A_STEP, ROOT
 from ..problems import PROJECT, Problems
 from ..sections import config_set
@@ -15,7 +16,7 @@ from .folders import host_folder
 
 if TYPE_CHECKING:
     # The SDK is loaded while the providers start, and they need the settings first.
-    from pulumi_kubernetes.core.v1 import ContainerArgsDict, VolumeArgsDict, VolumeMountArgsDict
+    from pulumi_kubernetes.core.v1 import AffinityArgsDict, ContainerArgsDict, VolumeArgsDict, VolumeMountArgsDict
 
 IMAGES: Final = "/var/lib/registry"
 """The folder in the container."""
@@ -81,9 +82,9 @@ class HostFolder:
         return (removal,)
 
     @property
-    def node_selector(self) -> dict[str, str]:
+    def affinity(self) -> "AffinityArgsDict":
         """Pins a Pod to the node that has the folder."""
-        return {"kubernetes.io/hostname": self.node}
+        return on_node(self.node)
 
     @property
     def volume(self) -> "VolumeArgsDict":

@@ -38,7 +38,7 @@ def remove_data(
             "template": {
                 "spec": {
                     "restart_policy": "Never",
-                    "node_selector": folder.node_selector,
+                    "affinity": folder.affinity,
                     "automount_service_account_token": False,
                     "enable_service_links": False,
                     "security_context": POD,

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import Certificate
 
 _MINIMUM_RSA_BITS: Final = 2048
+_LARGEST: Final = 1 << 20
+"""Bytes that one object in a cluster may hold."""
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
@@ -97,6 +99,13 @@ def private_key(pem: str) -> PrivateKey:
 def to_pem(chain: Iterable[Certificate]) -> str:
     """Write certificates in one spelling, without the comments that tools put between them."""
     return "".join(certificate.public_bytes(serialization.Encoding.PEM).decode() for certificate in chain)
+
+
+def check_size(text: str) -> None:
+    """Refuse more certificates than an object in the cluster can hold."""
+    size = len(text.encode())
+    if size > _LARGEST:
+        raise ValueError(f"must be at most {_LARGEST} bytes in PEM without comments (1 MiB), got {size}")
 
 
 def key_to_pem(key: PrivateKey) -> str:

@@ -43,11 +43,6 @@ class Generated:
             if self.ca_generation < 1:
                 raise ValueError(f"must be 1 or more, got {self.ca_generation}")
 
-    @property
-    def follows_another_ca(self) -> bool:
-        """Whether nodes may trust an earlier CA only."""
-        return self.ca_generation > 1
-
 
 @dataclass(frozen=True, kw_only=True)
 class Provided:
@@ -60,7 +55,6 @@ class Provided:
 
     encrypted: ClassVar = True
     carries_loopback: ClassVar = False
-    follows_another_ca: ClassVar = False
 
     def check(self, problems: Problems, exposure: HostPort) -> None:
         """Report what cannot work, except for the time, which settings do not know."""
@@ -74,6 +68,8 @@ class Provided:
             self._check_pair(problems, exposure)
         with problems.caught("tlsCa", f"{config_set('tlsCa <file>')}, or `pulumi config rm tlsCa` for a public CA"):
             _ = self.authorities
+            with problems.caught("tlsCa", f"{config_set('tlsCa <file>')} with the CAs of this certificate alone"):
+                pem.check_size(self.authorities)
 
     @property
     def has_own_ca(self) -> bool:
@@ -136,7 +132,6 @@ class Plain:
     encrypted: ClassVar = False
     has_own_ca: ClassVar = False
     carries_loopback: ClassVar = True
-    follows_another_ca: ClassVar = False
 
     def check(self, problems: Problems, exposure: HostPort) -> None:
         """Report addresses at which accounts and images would travel in clear."""

@@ -43,6 +43,16 @@ KEPT: Final[Mapping[str, Any]] = {
 """What an earlier run has left in the state."""
 
 
+def pinned_to(pod: Mapping[str, Any]) -> str:
+    """Give the only node that a Pod may run on, by the name of the node."""
+    [term] = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term.keys() == {"matchFields"}
+    [field] = term["matchFields"]
+    assert (field["key"], field["operator"]) == ("metadata.name", "In")
+    [name] = field["values"]
+    return str(name)
+
+
 def declared(*, preview: bool = False, stashed: Mapping[str, Any] = KEPT, **values: Any) -> Recorder:  # noqa: ANN401
     """Declare a registry called `registry` with these settings, and give what was registered."""
     recorder = Recorder(preview=preview, stashed=stashed)

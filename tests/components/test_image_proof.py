@@ -12,6 +12,7 @@ from tests.components.declaration import (
     SECRET,
     SERVER,
     declared,
+    pinned_to,
 )
 from tests.components.recorder import DIGEST, Secret, autonamed
 
@@ -89,7 +90,8 @@ def test_one_pod_runs_on_any_node() -> None:
     recorder = declared()
 
     assert recorder.all(POD).keys() == {"registry-proof-pod"}
-    assert recorder.one(POD).inputs["spec"].get("nodeSelector") is None
+    spec = recorder.one(POD).inputs["spec"]
+    assert (spec.get("nodeSelector"), spec.get("affinity")) == (None, None)
 
 
 def test_each_proof_node_gets_a_pod_of_its_own() -> None:
@@ -97,9 +99,9 @@ def test_each_proof_node_gets_a_pod_of_its_own() -> None:
     recorder = declared(proof_nodes=("node-1", "node-2.example.test"))
     names = [f"registry-proof-pod-{node}" for node in ("node-1", "node-2.example.test")]
 
-    assert {name: pod.inputs["spec"]["nodeSelector"] for name, pod in recorder.all(POD).items()} == {
-        names[0]: {"kubernetes.io/hostname": "node-1"},
-        names[1]: {"kubernetes.io/hostname": "node-2.example.test"},
+    assert {name: pinned_to(pod.inputs["spec"]) for name, pod in recorder.all(POD).items()} == {
+        names[0]: "node-1",
+        names[1]: "node-2.example.test",
     }
     assert recorder.one(PROOF).outputs["podNames"] == [autonamed(name) for name in names]
 
@@ -109,7 +111,7 @@ def test_pods_of_all_proof_nodes_are_alike() -> None:
     recorder = declared(proof_nodes=("node-1", "node-2"))
     pods = [*recorder.all(POD).values(), declared().one(POD)]
     for pod in pods:
-        pod.inputs["spec"].pop("nodeSelector")
+        pod.inputs["spec"].pop("affinity", None)
 
     assert pods[0].inputs["spec"] == pods[1].inputs["spec"] == pods[2].inputs["spec"]
     assert {frozenset(pod.request.dependencies) for pod in pods} == {frozenset(pods[2].request.dependencies)}

@@ -71,12 +71,16 @@ def test_pods_see_the_folders_of_the_runtimes_and_nothing_else_of_a_node(
     """Each under `/nodes`, and made where it is missing; Docker has no file for plain HTTP."""
     recorder = declared(**values)
     paths = {item["name"]: item["hostPath"] for item in pod(recorder)["volumes"] if "hostPath" in item}
-    others = [item for item in pod(recorder)["volumes"] if "hostPath" not in item]
+    others = {item["name"]: item.keys() - {"name"} for item in pod(recorder)["volumes"] if "hostPath" not in item}
     mounts = {item["mountPath"]: item["name"] for item in container(recorder)["volumeMounts"]}
 
     assert list(paths.values()) == [{"path": path, "type": "DirectoryOrCreate"} for path in folders]
-    assert [set(item) for item in others] == [{"name", "emptyDir"}]
-    assert mounts == {f"/nodes{path['path']}": name for name, path in paths.items()} | {"/ready": others[0]["name"]}
+    with_ca = values.get("tls") != "off"
+    assert others == {"ready": {"emptyDir"}} | ({"authorities": {"configMap"}} if with_ca else {})
+    assert mounts == {
+        **{f"/nodes{path['path']}": name for name, path in paths.items()},
+        **{f"/{name}": name for name in others},
+    }
 
 
 def test_each_address_has_a_folder_in_each_of_them() -> None:
@@ -102,11 +106,36 @@ def test_scheme_is_the_one_that_the_registry_speaks(values: dict[str, Any], sche
     assert env(declared(**values))["SCHEME"] == scheme
 
 
+def test_f4_folders_of_loopback_addresses_stand_apart() -> None:
+    """They are for the registry's node, whose name goes with them."""
+    recorder = declared(node="node-7", push_host="127.0.0.1")
+
+    assert env(recorder)["FOLDERS"] == f"/nodes{CONTAINERD}/10.0.0.5:5000"
+    assert env(recorder)["LOOPBACK_FOLDERS"] == f"/nodes{CONTAINERD}/127.0.0.1:5000"
+    assert env(recorder)["REGISTRY_NODE"] == "node-7"
+
+
+def test_n08_each_content_has_a_config_map_of_its_own() -> None:
+    """New content starts new Pods, and a Pod that starts again meanwhile finds what it was made with."""
+    first, second = (declared(ca_generation=number).one(CONFIG_MAP).inputs for number in (1, 2))
+
+    assert first["metadata"]["name"].startswith("registry-trust-")
+    assert first["metadata"]["name"] != second["metadata"]["name"]
+    assert first["metadata"]["name"] == declared().one(CONFIG_MAP).inputs["metadata"]["name"]
+    assert first["immutable"] is True
+    assert first["metadata"]["namespace"] == "default"
+
+
+def test_n22_selinux_lets_the_pods_write_to_the_runtimes_folders() -> None:
+    """Other types of containers may not touch what is not labelled for containers."""
+    assert container(declared())["securityContext"]["seLinuxOptions"] == {"type": "spc_t"}
+
+
 def test_ca_reaches_the_pods_in_clear() -> None:
     """It is public; as a secret it would hide the whole spec from every diff."""
     recorder = declared()
 
-    assert env(recorder)["CA"] == CA.certificate
+    assert authorities(recorder) == CA.certificate
     assert with_secrets(recorder.one(DAEMON_SET).inputs) == without_secrets(recorder.one(DAEMON_SET).inputs)
 
 
@@ -115,15 +144,15 @@ def test_both_cas_are_trusted_while_one_follows_the_other() -> None:
     recorder = declared(ca_generation=2)
     newer = recorder.one("pulumi:index:Stash", "registry-ca-2").inputs["input"].value["certificate"]
 
-    assert env(recorder)["CA"] == newer + CA.certificate
+    assert authorities(recorder) == newer + CA.certificate
 
 
 def test_ca_made_elsewhere_is_the_one_that_is_set() -> None:
     """And none, if plain HTTP is what nodes are told of."""
     values = provided(with_ca=True)
 
-    assert env(declared(**values))["CA"] == values["tls_ca"]
-    assert env(declared(tls="off", allow_plain_http=True))["CA"] == ""
+    assert authorities(declared(**values)) == values["tls_ca"]
+    assert authorities(declared(tls="off", allow_plain_http=True)) == ""
 
 
 @pytest.mark.parametrize(
@@ -155,12 +184,37 @@ def test_proof_pods_pull_once_all_nodes_trust_the_registry(nodes: tuple[str, ...
         assert recorder.one(DAEMON_SET).urn in recorder.awaited(proof)
 
 
-def test_pods_run_on_every_node_whatever_its_taints() -> None:
+def test_pods_run_on_nodes_whatever_their_taints() -> None:
     """Control planes pull too, and so do nodes that are short of something."""
-    spec = pod(declared())
+    assert pod(declared())["tolerations"] == [{"operator": "Exists"}]
 
-    assert spec["tolerations"] == [{"operator": "Exists"}]
-    assert {"nodeSelector", "affinity", "nodeName"}.isdisjoint(spec)
+
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        ({"kubernetes.io/os": "linux"}, True),
+        ({"kubernetes.io/os": "linux", "type": "gpu", "node.kubernetes.io/instance-type": "m5.large"}, True),
+        ({"kubernetes.io/os": "linux", "eks.amazonaws.com/compute-type": "ec2"}, True),
+        ({"kubernetes.io/os": "windows"}, False),
+        ({"type": "virtual-kubelet"}, False),
+        ({"kubernetes.io/os": "linux", "type": "virtual-kubelet"}, False),
+        ({"kubernetes.io/os": "linux", "eks.amazonaws.com/compute-type": "fargate"}, False),
+        ({"kubernetes.io/os": "linux", "node.kubernetes.io/instance-type": "eklet"}, False),
+        ({"kubernetes.io/os": "linux", "liqo.io/type": "virtual-node"}, False),
+        ({"kubernetes.io/os": "linux", "type": "kwok"}, False),
+    ],
+    ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else None,
+)
+def test_n12_pods_run_on_linux_nodes_with_a_runtime_of_their_own(labels: dict[str, str], *, wanted: bool) -> None:
+    """Elsewhere a Pod never gets ready, or writes where nobody looks."""
+    spec = pod(declared())
+    affinity = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    [term] = affinity["nodeSelectorTerms"]
+    assert {item["operator"] for item in term["matchExpressions"]} == {"NotIn"}
+
+    selected = spec["nodeSelector"].items() <= labels.items()
+    excluded = [item["key"] for item in term["matchExpressions"] if labels.get(item["key"]) in item["values"]]
+    assert (selected and not excluded) is wanted
 
 
 def test_a_new_pod_comes_before_the_old_one_goes() -> None:
@@ -225,4 +279,4 @@ def test_one_folder_of_both_runtimes_is_mounted_once() -> None:
     """Kubernetes refuses two mounts at one place."""
     mounts = container(declared(containerd_certs="/srv/certs", docker_certs="/srv/certs"))["volumeMounts"]
 
-    assert sorted(item["mountPath"] for item in mounts) == ["/nodes/srv/certs", "/ready"]
+    assert sorted(item["mountPath"] for item in mounts) == ["/authorities", "/nodes/srv/certs", "/ready"]

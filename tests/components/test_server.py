@@ -26,6 +26,7 @@ from tests.components.declaration import (
     declared,
 )
 from tests.components.recorder import Recorder, Registration, Secret, autonamed, with_secrets, without_secrets
+from tests.components.test_node_trust import provided
 
 SELECTOR = {"app.kubernetes.io/name": "registry", "app.kubernetes.io/instance": "registry"}
 
@@ -303,12 +304,44 @@ def test_revision_follows_the_certificate() -> None:
     assert before != after
 
 
-@pytest.mark.parametrize(("generation", "waits"), [(1, False), (2, True)])
-def test_a_ca_that_follows_another_is_trusted_before_it_is_served(generation: int, *, waits: bool) -> None:
-    """Else nodes would refuse the registry meanwhile; with the first CA, waiting would only cost time."""
-    recorder = declared(ca_generation=generation)
+@pytest.mark.parametrize(
+    "values", [{}, {"ca_generation": 2}, provided(with_ca=True)], ids=["generated", "next generation", "provided"]
+)
+def test_f6_nodes_trust_a_ca_before_it_can_be_served(values: dict[str, Any]) -> None:
+    """By any Pod: one that restarts by itself reads the Secret anew, while `up` still waits for a node.
 
-    assert (recorder.one(DAEMON_SET).urn in recorder.one(DEPLOYMENT).request.dependencies) is waits
+    The CA before may be of any kind, or none; the settings of today do not tell.
+    """
+    recorder = declared(**values)
+    trust = recorder.one(DAEMON_SET).urn
+
+    assert trust in recorder.awaited(recorder.one(SECRET, "registry-tls"))
+    assert trust in recorder.awaited(recorder.one(SECRET, "registry-config"))
+    assert trust in recorder.awaited(recorder.one(DEPLOYMENT))
+
+
+def test_f6_nodes_speak_plain_http_before_it_is_served() -> None:
+    """The registry reads from its configuration whether it speaks TLS."""
+    recorder = declared(tls="off", allow_plain_http=True)
+
+    assert recorder.one(DAEMON_SET).urn in recorder.awaited(recorder.one(SECRET, "registry-config"))
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+def test_f6_a_new_stack_waits_for_nothing(*, preview: bool) -> None:
+    """No node trusts another CA of its registry yet, so nodes and registry come up at the same time."""
+    recorder = declared(stashed={}, preview=preview)
+    trust = recorder.one(DAEMON_SET).urn
+
+    for item in (*recorder.all(SECRET).values(), recorder.one(DEPLOYMENT)):
+        assert trust not in recorder.awaited(item)
+
+
+def test_f6_secrets_stay_known_to_a_preview() -> None:
+    """What waits for a DaemonSet that is not there yet has no other content for that."""
+    previewed, done = (content(declared(preview=it).one(SECRET, "registry-tls")) for it in (True, False))
+
+    assert previewed == done == {"tls.crt": CERTIFICATE.certificate, "tls.key": CERTIFICATE.key}
 
 
 def test_plain_http_leaves_nothing_of_tls() -> None:

@@ -15,6 +15,7 @@ from tests.components.declaration import (
     SECRET,
     SERVER,
     declared,
+    pinned_to,
 )
 from tests.components.recorder import Recorder
 
@@ -30,9 +31,20 @@ def test_folder_and_node_are_those_of_the_settings(type_: str) -> None:
     """For the registry as for the removal: on another node the folder is another."""
     spec = pod(declared(host_path="/srv/images", node="node-7", remove_data=True), type_)
 
-    assert spec["nodeSelector"] == {"kubernetes.io/hostname": "node-7"}
+    assert pinned_to(spec) == "node-7"
     [folder] = [volume["hostPath"] for volume in spec["volumes"] if "hostPath" in volume]
     assert folder == {"path": "/srv/images", "type": "DirectoryOrCreate"}
+
+
+@pytest.mark.parametrize("type_", [DEPLOYMENT, JOB])
+@pytest.mark.parametrize("name", ["node-7", "a.example.test", "a" * 64, "a" * 253], ids=len)
+def test_n09_a_node_is_known_by_its_name_alone(type_: str, name: str) -> None:
+    """Whatever its labels, whose values end at 63 characters; by way of the scheduler, which says why one waits."""
+    spec = pod(declared(node=name, remove_data=True), type_)
+
+    assert pinned_to(spec) == name
+    assert "nodeSelector" not in spec
+    assert "nodeName" not in spec
 
 
 @pytest.mark.parametrize("type_", [DEPLOYMENT, JOB])

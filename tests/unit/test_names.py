@@ -20,14 +20,29 @@ def test_refuses_other_namespaces(name: str) -> None:
         names.check_namespace(name)
 
 
-@pytest.mark.parametrize("name", ["regcred", "minikube", "ip-10-0-0-5.example.test", "a" * 63])
+@pytest.mark.parametrize("name", ["regcred", "minikube", "ip-10-0-0-5.example.test", "1", "a" * 63])
 def test_accepts_names_of_secrets_and_nodes(name: str) -> None:
     """Subdomains of RFC 1123."""
     names.check_object_name(name)
 
 
-@pytest.mark.parametrize("name", ["RegCred", "a..b", "a.", "a_b", ".".join(["a" * 60] * 5)])
+@pytest.mark.parametrize("name", ["", "RegCred", "a..b", ".a", "a.", "a-.b", "a.-b", "a_b", "a\n"])
 def test_refuses_other_names(name: str) -> None:
     """The message shows the name."""
     with pytest.raises(ValueError, match=f'must be a Kubernetes name .*, got "{re.escape(name)}"'):
+        names.check_object_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 64, f"{'a' * 100}.{'b' * 100}", "a" * 253, ".".join(["a" * 60] * 4)], ids=len
+)
+def test_n09_accepts_names_of_up_to_253_characters(name: str) -> None:
+    """Only DNS limits each part to 63; Kubernetes limits the whole."""
+    names.check_object_name(name)
+
+
+@pytest.mark.parametrize("name", ["a" * 254, ".".join(["a" * 60] * 5)], ids=len)
+def test_n09_refuses_longer_names_with_their_length(name: str) -> None:
+    """Nobody counts so many characters."""
+    with pytest.raises(ValueError, match=f'must be .* of at most 253 characters, got {len(name)}: "{name}"'):
         names.check_object_name(name)
