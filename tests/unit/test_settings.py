@@ -305,16 +305,16 @@ def test_certificate_made_elsewhere_is_taken_as_content_or_by_path(tmp_path: Pat
 def test_n08_more_cas_than_the_cluster_can_hold_are_refused_with_size_and_limit() -> None:
     """One below the limit passes, which is far more than any company's bundle; comments do not count."""
     authority = Authority()
-    pair, one = authority.issue("registry.test"), Authority().pem
+    pair, own, one = authority.issue("registry.test"), authority.pem, Authority().pem
     most = (1 << 20) // len(one) - 1
-    many = authority.pem + f"{'a comment':2000}\n" + one * most
+    many = own + f"{'a comment':2000}\n" + one * most
     assert len(many) > 1 << 20
 
     made(**provided(pair, host="registry.test", tls_ca=many.replace("a comment", "")))
     [problem] = problems(**provided(pair, host="registry.test", tls_ca=many + 2 * one))
     assert problem == (
         "private-registry:tlsCa must be at most 1048576 bytes in PEM without comments (1 MiB), "
-        f"got {len(authority.pem) + (most + 2) * len(one)}; "
+        f"got {len(own) + (most + 2) * len(one)}; "
         "fix: `pulumi config set tlsCa <file>` with the CAs of this certificate alone"
     )
 
