@@ -14,6 +14,7 @@ import pulumi_kubernetes as kubernetes
 from components.clock import clock
 from components.cluster.diagnosis import explain_failures
 from components.cluster.kubeconfig import resolve
+from components.cluster.kubectl import kubectl
 from components.stack_configuration import load
 
 
@@ -46,6 +47,7 @@ async def program() -> pulumi.Inputs:
         opts=pulumi.ResourceOptions(providers=[cluster, engine]),
         explain=explain_failures(kubeconfig.content),
         now=now,
+        ask=lambda words: kubectl(words, kubeconfig.content, 10),
     )
     outputs: dict[str, object] = {
         "address": registry.address,

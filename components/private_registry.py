@@ -9,6 +9,7 @@ import pulumi
 from .access.pull_secrets import pull_secrets
 from .cluster.diagnosis import Explain, bound
 from .cluster.situation import Situation
+from .cluster.taints import Ask, Taints
 from .commands import commands
 from .nodes.node_trust import NodeTrust
 from .proof.image_proof import ImageProof
@@ -48,6 +49,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         explain: Explain | None = None,
         now: datetime | None = None,
+        ask: Ask | None = None,
     ) -> None:
         super().__init__("private-registry:index:PrivateRegistry", name, None, opts)
         hook = explain(_situation(name, settings)) if explain else None
@@ -93,6 +95,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             )
 
         accounts = access.accounts()
+        taints = Taints(ask if storage.tolerate_taints else None, self)
         server = RegistryServer(
             name,
             server_settings,
@@ -102,13 +105,15 @@ class PrivateRegistry(pulumi.ComponentResource):
             accounts,
             self.certificates,
             trust,
+            taints.tolerated_on(storage.node),
             child,
             hook,
         )
         self.proof = None
         if storage.remove_data:
             stopped = pulumi.ResourceOptions.merge(bounded, pulumi.ResourceOptions(depends_on=[server.deployment]))
-            remove_data(name, storage, server_settings.image, cluster, stopped)
+            tolerated = taints.tolerated_on(storage.node)
+            remove_data(name, storage, server_settings.image, cluster, tolerated, stopped)
         else:
             secrets = pull_secrets(name, access, accounts, exposure.addresses, bounded)
             self.proof = ImageProof(
@@ -120,6 +125,8 @@ class PrivateRegistry(pulumi.ComponentResource):
                 accounts,
                 server,
                 secrets,
+                taints,
+                storage.node,
                 trust,
                 authorities,
                 child,

@@ -14,6 +14,7 @@ from ..cluster.labels import labels
 from ..cluster.placement import on_node
 from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
+from ..cluster.taints import Taints
 from ..exposure.host_port import HostPort
 from ..references import digest_of
 from ..server.registry_server import RegistryServer
@@ -43,6 +44,8 @@ class ImageProof(pulumi.ComponentResource):
         accounts: pulumi.Output[dict[str, str]],
         server: RegistryServer,
         secrets: Sequence[kubernetes.core.v1.Secret],
+        taints: Taints,
+        registry_node: str,
         after: Sequence[pulumi.Resource],
         authorities: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
@@ -85,6 +88,8 @@ class ImageProof(pulumi.ComponentResource):
                 spec={
                     "image_pull_secrets": [{"name": secrets[0].metadata["name"]}],
                     "affinity": on_node(node) if node else None,
+                    # Where no node is named, the only one may be the registry's.
+                    "tolerations": taints.tolerated_on(node or registry_node),
                     "automount_service_account_token": False,
                     "enable_service_links": False,
                     "termination_grace_period_seconds": 5,

@@ -20,6 +20,7 @@ from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.pods import HARDENED, POD
 from ..cluster.settings import Cluster
+from ..cluster.taints import Tolerations
 from ..exposure.service import service
 from ..storage.host_folder import IMAGES, HostFolder
 from ..tls.certificates import Certificates
@@ -52,6 +53,7 @@ class RegistryServer(pulumi.ComponentResource):
         accounts: pulumi.Output[dict[str, str]],
         certificates: Certificates | None,
         trust: Sequence[pulumi.Resource],
+        tolerations: Tolerations,
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
@@ -115,6 +117,7 @@ class RegistryServer(pulumi.ComponentResource):
                     },
                     "spec": {
                         "affinity": storage.affinity,
+                        "tolerations": tolerations,
                         # Variables of a Service called registry would be read as configuration.
                         "enable_service_links": False,
                         "automount_service_account_token": False,

@@ -40,6 +40,7 @@ class HostFolder:
     """A folder of one node; the images are in its subfolder `registry`, as in the tutorial."""
 
     node: str = ""
+    tolerate_taints: bool = True
     host_path: str = "/data/registry"
     remove_data: bool = False
 

@@ -7,6 +7,7 @@ import pulumi_kubernetes as kubernetes
 
 from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
 from ..cluster.settings import Cluster
+from ..cluster.taints import Tolerations
 from .host_folder import ALL_OWNERS, IMAGES, HostFolder
 
 _REMOVE: Final = f"""
@@ -18,7 +19,12 @@ left="$(ls -A {IMAGES})"
 
 
 def remove_data(
-    name: str, folder: HostFolder, image: str, cluster: Cluster, opts: pulumi.ResourceOptions
+    name: str,
+    folder: HostFolder,
+    image: str,
+    cluster: Cluster,
+    tolerations: Tolerations,
+    opts: pulumi.ResourceOptions,
 ) -> kubernetes.batch.v1.Job:
     """Declare the Job that empties the folder; `up` ends when it is empty. Its registry must be stopped first."""
     job = f"{name}-data-removal"
@@ -39,6 +45,7 @@ def remove_data(
                 "spec": {
                     "restart_policy": "Never",
                     "affinity": folder.affinity,
+                    "tolerations": tolerations,
                     "automount_service_account_token": False,
                     "enable_service_links": False,
                     "security_context": POD,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
+from components.cluster.taints import Ask
 from components.private_registry import PrivateRegistry
 from components.stack_configuration import compose
 from components.tls import issuing
@@ -53,8 +54,18 @@ def pinned_to(pod: Mapping[str, Any]) -> str:
     return str(name)
 
 
-def declared(*, preview: bool = False, stashed: Mapping[str, Any] = KEPT, **values: Any) -> Recorder:  # noqa: ANN401
-    """Declare a registry called `registry` with these settings, and give what was registered."""
+def declared(
+    *,
+    preview: bool = False,
+    stashed: Mapping[str, Any] = KEPT,
+    ask: Ask | None = None,
+    **values: Any,  # noqa: ANN401
+) -> Recorder:
+    """Declare a registry called `registry` with these settings, and give what was registered.
+
+    `ask` answers for the cluster.
+    """
     recorder = Recorder(preview=preview, stashed=stashed)
-    recorder.run(lambda: PrivateRegistry("registry", compose({**NEEDED, **values}), now=NOW + timedelta(days=1)))
+    settings, now = compose({**NEEDED, **values}), NOW + timedelta(days=1)
+    recorder.run(lambda: PrivateRegistry("registry", settings, now=now, ask=ask))
     return recorder

@@ -15,7 +15,7 @@ import pytest
 from components.tls.pem import to_pem
 from lab.topology import FIRST, MEMBERS, SECOND
 from tests.live.harness import ADDRESS, CA_FILE, PUSH_ADDRESS, Node, Stack, Update
-from tests.live.observation import served, until
+from tests.live.observation import REGISTRY_PODS, only_pod, served, until
 
 CONTAINERD, DOCKER = "/etc/containerd/certs.d", "/etc/docker/certs.d"
 NODES = [FIRST.name, SECOND.name]
@@ -30,6 +30,9 @@ chmod 0640 {DOCKER}/{ADDRESS}/client.cert.note
 chmod 0711 {CONTAINERD}/{PUSH_ADDRESS}
 """
 """A folder of another registry, a file beside the product's own, and an empty folder where the product writes."""
+LOOPBACK_RULE = f"{CONTAINERD}/{PUSH_ADDRESS}/hosts.toml"
+THEIRS = 'server = "http://localhost:5000"\n'
+"""What the second node's containerd is told of another registry, which only that node has at this address."""
 PULLS = f"""
 while [ -e "$0" ]; do
   ctr images pull --hosts-dir {CONTAINERD} {ADDRESS}/alpine_test:test_1.0 2>&1 | grep '^ctr: '
@@ -114,6 +117,18 @@ class Deployed:
 
 
 @dataclass(frozen=True)
+class Blocked:
+    """What the registry served before and after an `up` that could not tell one node of a new CA."""
+
+    before: str
+    update: Update
+    served: str
+    mended: Update
+    """The `up` that takes the new CA back."""
+    restarted: bool
+
+
+@dataclass(frozen=True)
 class Rotated:
     """A new CA, and what two nodes saw while `up` rolled it out."""
 
@@ -136,6 +151,7 @@ def foreign(lab: Node, second_node: str) -> Iterator[dict[str, list[str]]]:
     assert second_node in NODES
     for node in NODES:
         lab.run(["sh", "-c", FOREIGN], node=node)
+    lab.run(["tee", LOOPBACK_RULE], stdin=THEIRS, node=SECOND.name)
     yield snapshot(lab)
     for node in NODES:
         lab.run(["rm", "-rf", *FOREIGN_FOLDERS], node=node)
@@ -169,11 +185,28 @@ def bystanders(lab: Node, second_node: str) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
+def blocked(deployed: Deployed, stack: Stack, lab: Node) -> Blocked:
+    """`caGeneration` 2 while node trust cannot reach the second node; the registry's Pod starts anew meanwhile."""
+    assert deployed.update.code == 0
+    before, pod = to_pem(served(lab)), only_pod(lab, REGISTRY_PODS)
+    lab.run(["sh", "-c", f"echo '# another tool' > {ANOTHER_TOOL_S}"], node=SECOND.name)
+    stack.set("caGeneration", "2")
+    update = stack.up_that_fails()
+    lab.kubectl("delete", "pods", f"--selector={REGISTRY_PODS}")
+    lab.kubectl("rollout", "status", "deployment/registry", "--timeout=60s")
+    after = to_pem(served(lab))
+    restarted = only_pod(lab, REGISTRY_PODS)["metadata"]["uid"] != pod["metadata"]["uid"]
+    lab.run(["rm", ANOTHER_TOOL_S], node=SECOND.name)
+    stack.set("caGeneration", "1")
+    return Blocked(before, update, after, stack.up(), restarted=restarted)
+
+
+@pytest.fixture(scope="module")
 def rotated(
-    deployed: Deployed, bystanders: list[str], stack: Stack, lab: Node, tmp_path_factory: pytest.TempPathFactory
+    blocked: Blocked, bystanders: list[str], stack: Stack, lab: Node, tmp_path_factory: pytest.TempPathFactory
 ) -> Rotated:
     """`caGeneration` raised to 2 by an `up`, while each node pulls all the time."""
-    assert deployed.update.code == 0
+    assert blocked.mended.code == 0
     [first] = authorities(lab, SECOND.name)
     certificate, before = to_pem(served(lab)), unrelated(lab)
     assert set(before) > set(bystanders)
@@ -260,13 +293,31 @@ def test_one_up_proves_the_pull_on_both_nodes(deployed: Deployed, stack: Stack, 
         assert outputs["image"] in images
         assert authorities(lab, node) == [authority]
         assert verifies(lab, node, authority)
-        for address in (ADDRESS, PUSH_ADDRESS):
+        for address in (ADDRESS, PUSH_ADDRESS) if node == FIRST.name else (ADDRESS,):
             rule = lab.run(["cat", f"{CONTAINERD}/{address}/hosts.toml"], node=node).stdout
             assert f'server = "https://{address}"' in rule
             assert 'ca = "private-registry.crt"' in rule
             for folder in (CONTAINERD, DOCKER):
                 text = lab.run(["cat", f"{folder}/{address}/private-registry.crt"], node=node).stdout
                 assert text.strip() == authority.strip()
+
+
+@pytest.mark.usefixtures("deployed")
+def test_f4_another_registry_at_the_loopback_of_another_node_keeps_its_rule(lab: Node) -> None:
+    """`localhost:5000` is our registry on its own node alone; the other node is not told of it."""
+    found = lab.run(["find", CONTAINERD, DOCKER, "-path", f"*/{PUSH_ADDRESS}/*"], node=SECOND.name).stdout.split()
+
+    assert found == [LOOPBACK_RULE]
+    assert lab.run(["cat", LOOPBACK_RULE], node=SECOND.name).stdout == THEIRS
+
+
+def test_f6_a_ca_that_one_node_does_not_trust_is_not_served(blocked: Blocked) -> None:
+    """Though `up` has made it, and the registry's Pod starts anew: both nodes go on with the CA before."""
+    assert blocked.update.code != 0
+    assert ANOTHER_TOOL_S in blocked.update.output
+    assert blocked.restarted
+    assert blocked.served == blocked.before
+    assert blocked.mended.code == 0
 
 
 def test_pulls_never_break_while_a_new_ca_is_rolled_out(rotated: Rotated) -> None:

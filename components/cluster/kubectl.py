@@ -1,0 +1,67 @@
+"""Questions to the cluster by `kubectl`, which reads every kind of kubeconfig: plugins, proxies, rotating tokens.
+
+Owns how it is called and which of its words may be shown.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+_OWN_WORDS: Final = (
+    "Unable to connect to the server: ",
+    "The connection to the server ",
+    "Error from server",
+    "error: ",
+)
+"""How kubectl begins what it says itself. Other lines are those of a plugin, which may print anything."""
+
+
+class KubectlError(Exception):
+    """kubectl gave no answer. The text is its own reason."""
+
+
+class KubectlMissingError(KubectlError):
+    """There is no kubectl on PATH."""
+
+    def __init__(self) -> None:
+        super().__init__("kubectl is not on PATH")
+
+
+def kubectl(words: Sequence[str], kubeconfig: str, seconds: int) -> str:
+    """Run kubectl with a kubeconfig's content and give what it prints; `seconds` limit each of its requests.
+
+    Raises KubectlError. The kubeconfig lies in a folder of this user alone, for as long as it takes.
+    """
+    with tempfile.TemporaryDirectory(prefix="private-registry-") as folder:
+        file = Path(folder) / "kubeconfig"
+        file.write_text(kubeconfig, encoding="utf-8")
+        try:
+            answer = subprocess.run(
+                ["kubectl", *words, f"--request-timeout={seconds}s"],
+                env={**os.environ, "KUBECONFIG": str(file)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=2 * seconds,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise KubectlMissingError from None
+        except subprocess.TimeoutExpired:
+            raise KubectlError(f"kubectl gave no answer within {2 * seconds} seconds") from None
+        except OSError as problem:
+            raise KubectlError(f"kubectl cannot be run: {problem.strerror}") from None
+    if answer.returncode:
+        raise KubectlError(_reason(answer.stderr) or f"kubectl ended with code {answer.returncode}")
+    return answer.stdout
+
+
+def _reason(stderr: str) -> str:
+    """Find what kubectl says last about why it failed."""
+    own = [line.strip() for line in stderr.splitlines() if line.startswith(_OWN_WORDS)]
+    return own[-1].removeprefix(_OWN_WORDS[0]).removeprefix(_OWN_WORDS[-1]) if own else ""
