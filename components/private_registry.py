@@ -109,6 +109,9 @@ class PrivateRegistry(pulumi.ComponentResource):
             child,
             hook,
         )
+        if trust and nodes.runtime_hint:
+            hint = f"private-registry:nodeTrust is {nodes.node_trust}: {nodes.runtime_hint}"
+            server.is_new.apply(lambda new: pulumi.log.info(hint, resource=self) if new else None)
         self.proof = None
         if storage.remove_data:
             stopped = pulumi.ResourceOptions.merge(bounded, pulumi.ResourceOptions(depends_on=[server.deployment]))

@@ -32,6 +32,25 @@ NODES: Final = {
 """By kind of nodes, as the setting nodeTrust names it."""
 
 
+CONFIGURED_BY_HAND: Final = {"kubeadm", "kind"}
+"""Kinds of nodes whose containerd looks into its folder only once somebody has told it to."""
+
+
+def config_path_hint(folder: str) -> str:
+    """Say how containerd is told to look into a folder.
+
+    No version does so by itself: until 2.1 none names a folder, and later ones name two, which a pull takes for one
+    name (containerd/containerd#12808).
+    """
+    return (
+        "containerd must be told once on each node where to look, in /etc/containerd/config.toml:\n"
+        "  [plugins.'io.containerd.cri.v1.images'.registry]\n"
+        f'    config_path = "{folder}"\n'
+        "and then `systemctl restart containerd`. In a file of version 2, as containerd 1.x has it, the section is "
+        '[plugins."io.containerd.grpc.v1.cri".registry].'
+    )
+
+
 def check_nodes(kind: str) -> None:
     """Refuse a kind of nodes that is not known. Raises ValueError."""
     if kind not in NODES:

@@ -9,7 +9,7 @@ from ..sections import config_set, key_of
 from ..storage.folders import host_folder
 from ..tls.settings import Tls
 from . import plain_http
-from .runtimes import NODES, OFF, CertsFolders, check_nodes
+from .runtimes import CONFIGURED_BY_HAND, NODES, OFF, CertsFolders, check_nodes, config_path_hint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,12 @@ class Nodes:
             host_folder(path) if path else "" for path in (self.containerd_certs, self.docker_certs)
         )
         return CertsFolders(containerd or known.containerd, docker or known.docker)
+
+    @property
+    def runtime_hint(self) -> str:
+        """What people have to set up on nodes before their runtime looks there; empty if nothing."""
+        folder = self.certs_folders.containerd
+        return config_path_hint(folder) if folder and self.node_trust in CONFIGURED_BY_HAND else ""
 
     def addresses(self, exposure: HostPort, tls: Tls) -> tuple[Address, ...]:
         """Addresses of which nodes are told something: to trust a CA, or to use plain HTTP."""

@@ -40,6 +40,8 @@ class RegistryServer(pulumi.ComponentResource):
 
     revision: pulumi.Output[str]
     """Changes with accounts, configuration and certificate; public, and tells nothing of what is secret in them."""
+    is_new: pulumi.Output[bool]
+    """Whether no earlier run has made this registry."""
     deployment: kubernetes.apps.v1.Deployment
     """The Deployment, for what must wait until the registry serves."""
 
@@ -72,8 +74,9 @@ class RegistryServer(pulumi.ComponentResource):
         ).output
         # Nodes know a new CA, or that there is none, before a Secret holds it: a Pod that restarts by itself reads
         # the Secret anew, and would serve what some nodes refuse. A new stack waits for nothing.
-        told = seed.apply(
-            lambda kept: "" if kept == new_seed else pulumi.Output.all(*(item.urn for item in trust)).apply(str)
+        self.is_new = pulumi.Output.unsecret(seed.apply(lambda kept: kept == new_seed))
+        told = self.is_new.apply(
+            lambda new: "" if new else pulumi.Output.all(*(item.urn for item in trust)).apply(str)
         )
 
         def once_told(value: pulumi.Output[str]) -> pulumi.Output[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from tests.authority import Authority
-from tests.components.declaration import CA, CONFIG_MAP, DAEMON_SET, NODE_TRUST, POD, declared
+from tests.components.declaration import CA, CONFIG_MAP, DAEMON_SET, KEPT, NODE_TRUST, POD, declared
 from tests.components.recorder import Recorder, with_secrets, without_secrets
 
 CONTAINERD: Final = "/etc/containerd/certs.d"
@@ -171,6 +171,28 @@ def test_nothing_to_tell_is_nothing_to_run(values: dict[str, Any]) -> None:
 
     assert recorder.all(NODE_TRUST) == {}
     assert recorder.all(DAEMON_SET) == {}
+
+
+@pytest.mark.parametrize(
+    ("stashed", "values", "said"),
+    [
+        ({}, {}, True),
+        (KEPT, {}, False),
+        ({}, {"node_trust": "minikube"}, False),
+        ({}, {"tls": "off", "host": "127.0.0.1"}, False),
+    ],
+    ids=["new", "not new", "another kind", "nothing to tell"],
+)
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_n03_a_new_stack_says_what_containerd_needs(
+    stashed: dict[str, Any], values: dict[str, Any], *, said: bool, preview: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the first pull fails for it; later it would only be noise."""
+    caplog.set_level("INFO", "pulumi")
+    declared(stashed=stashed, preview=preview, **values)
+    texts = [record.getMessage() for record in caplog.records]
+
+    assert any("[plugins.'io.containerd.cri.v1.images'.registry]" in text for text in texts) is said
 
 
 @pytest.mark.parametrize("nodes", [(), ("node-1", "node-2")], ids=["any", "each"])

@@ -3,6 +3,7 @@
 import pytest
 
 from components.nodes.runtimes import NODES, OFF, CertsFolders, check_nodes
+from components.nodes.settings import Nodes
 from components.storage.folders import host_folder
 
 
@@ -20,6 +21,31 @@ from components.storage.folders import host_folder
 def test_each_kind_of_nodes_has_its_folders(kind: str, containerd: str, docker: str) -> None:
     """A folder that no runtime reads would look as if it worked, until the first pull."""
     assert NODES[kind] == CertsFolders(containerd, docker)
+
+
+@pytest.mark.parametrize("kind", ["kubeadm", "kind"])
+def test_n03_nodes_of_a_packaged_containerd_are_told_how_to_look_there(kind: str) -> None:
+    """With the section of containerd 2 and that of 1.x, the folder, and what makes it count."""
+    hint = Nodes(node_trust=kind).runtime_hint
+
+    assert "\n  [plugins.'io.containerd.cri.v1.images'.registry]\n" in hint
+    assert '\n    config_path = "/etc/containerd/certs.d"\n' in hint
+    assert '[plugins."io.containerd.grpc.v1.cri".registry]' in hint
+    assert "`systemctl restart containerd`" in hint
+
+
+def test_n03_the_folder_is_the_one_that_is_written_to() -> None:
+    """A setting may name another."""
+    hint = Nodes(containerd_certs="/srv/certs.d/").runtime_hint
+
+    assert '\n    config_path = "/srv/certs.d"\n' in hint
+    assert "/etc/containerd/certs.d" not in hint
+
+
+@pytest.mark.parametrize("kind", ["minikube", "k3s", "rke2", "off"])
+def test_n03_where_the_distribution_sees_to_it_nothing_is_said(kind: str) -> None:
+    """Nor where nodes are left alone."""
+    assert Nodes(node_trust=kind).runtime_hint == ""
 
 
 def test_these_are_all_kinds() -> None:
