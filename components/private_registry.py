@@ -150,6 +150,7 @@ def _situation(name: str, settings: Settings) -> Situation:
         has_own_ca=settings.tls.has_own_ca,
         node_trust=settings.nodes.node_trust,
         certs_folders=tuple(path for path in (folders.containerd, folders.docker) if path),
+        runtime_hint=settings.nodes.runtime_hint,
         node=settings.storage.node,
         folder=settings.storage.folder,
         port=settings.exposure.port,

@@ -59,6 +59,7 @@ class NodeTrust(pulumi.ComponentResource):
         none, and containerd is told to use plain HTTP.
         """
         super().__init__("private-registry:index:NodeTrust", name, None, opts)
+        bounded = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(explain))
         known = nodes.certs_folders
         # Docker has no file for plain HTTP by registry.
         runtimes = [
@@ -76,7 +77,7 @@ class NodeTrust(pulumi.ComponentResource):
             {"name": f"certs-{i}", "mount_path": f"/nodes{path}"} for i, path in enumerate(runtimes)
         ]
         if tls.has_own_ca:
-            bundle = self._bundle(name, cluster.namespace, authorities)
+            bundle = _bundle(name, cluster.namespace, authorities, bounded)
             volumes.append({"name": "authorities", "config_map": {"name": bundle}})
             mounts.append({"name": "authorities", "mount_path": _AUTHORITIES, "read_only": True})
         self.daemon_set = kubernetes.apps.v1.DaemonSet(
@@ -131,30 +132,29 @@ class NodeTrust(pulumi.ComponentResource):
                     },
                 },
             },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                custom_timeouts=cluster.time_limit,
-                hooks=bound(explain),
-            ),
+            opts=bounded,
         )
         self.register_outputs({})
 
-    def _bundle(self, name: str, namespace: str, authorities: pulumi.Input[str]) -> pulumi.Output[str]:
-        """Declare the ConfigMap of the CAs, and give its name.
 
-        A variable of a process ends at 128 KiB, and companies have bundles of more. Each content has a name of its
-        own: a Pod that starts again during an update finds the content that its own DaemonSet was given.
-        """
-        text = pulumi.Output.from_input(authorities)
-        made = kubernetes.core.v1.ConfigMap(
-            f"{name}-authorities",
-            metadata={
-                "name": text.apply(lambda known: f"{name}-{pem.fingerprint(known)[:10]}"),
-                "namespace": namespace,
-                "labels": labels("node-trust", name),
-            },
-            immutable=True,
-            data={"ca.crt": text},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return made.metadata["name"].apply(str)
+def _bundle(
+    name: str, namespace: str, authorities: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """Declare the ConfigMap of the CAs, and give its name.
+
+    A variable of a process ends at 128 KiB, and companies have bundles of more. Each content has a name of its own:
+    a Pod that starts again during an update finds the content that its own DaemonSet was given.
+    """
+    text = pulumi.Output.from_input(authorities)
+    made = kubernetes.core.v1.ConfigMap(
+        f"{name}-authorities",
+        metadata={
+            "name": text.apply(lambda known: f"{name}-{pem.fingerprint(known)[:10]}"),
+            "namespace": namespace,
+            "labels": labels("node-trust", name),
+        },
+        immutable=True,
+        data={"ca.crt": text},
+        opts=opts,
+    )
+    return made.metadata["name"].apply(str)
