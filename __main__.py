@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pulumi
 import pulumi_docker as docker
-import pulumi_kubernetes as kubernetes
 
 from components.clock import clock
 from components.cluster.diagnosis import explain_failures
 from components.cluster.kubeconfig import resolve
 from components.cluster.kubectl import kubectl
+from components.cluster.provider import cluster_provider
 from components.stack_configuration import load
 
 
@@ -27,15 +27,9 @@ async def program() -> pulumi.Inputs:
     except ValueError as broken:
         # Pulumi shows a RunError without a traceback.
         raise pulumi.RunError(str(broken)) from None
-    cluster = kubernetes.Provider(
-        "cluster",
-        kubeconfig=pulumi.Output.secret(kubeconfig.content),
-        # The same server with renewed credentials is the same cluster: nothing is replaced for it.
-        cluster_identifier=kubeconfig.server,
-        enable_secret_mutable=True,
-        enable_config_map_mutable=True,
-    )
     engine = docker.Provider("engine", host=connections.docker_host or None)
+    # While the cluster answers, Pulumi starts the Docker provider.
+    cluster = await cluster_provider(kubeconfig)
 
     # Here the whole Kubernetes SDK is imported, which takes as long as Pulumi takes to start both providers.
     await asyncio.to_thread(importlib.import_module, "components.private_registry")

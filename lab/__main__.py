@@ -53,7 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         counts = range(1, len(MEMBERS) + 1)
         command.add_argument("--nodes", type=int, choices=counts, default=1, help="default: %(default)s")
     add("down", _down, "destroy the stack, end the lab and remove its folder")
-    add_node_option(add("restart", _restart, "end a node as a power cut would, and start it again"))
+    restart = add("restart", _restart, "end a node as a power cut would, and start it again")
+    add_node_option(restart)
+    restart.add_argument(
+        "--anew",
+        action="store_true",
+        help="with empty disks; on the first node, a new cluster with the old one's address and CA, "
+        "as after `minikube delete` and `minikube start`",
+    )
     node = add("node", _node, "add the second node to the running lab, or remove it")
     node.add_argument("action", choices=["add", "remove"])
     add("status", _status, "tell what runs")
@@ -86,7 +93,7 @@ def _start(lab: Lab, chosen: argparse.Namespace) -> int:
 
 
 def _restart(lab: Lab, chosen: argparse.Namespace) -> int:
-    lab.restart(chosen.node)
+    lab.restart(chosen.node, anew=chosen.anew)
     return 0
 
 

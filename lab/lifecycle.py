@@ -87,8 +87,11 @@ class Lab:
                 raise LabError(f"The lab has no node {SECOND.name}; `python -m lab node add` adds it.")
         say(f"node {SECOND.name} is gone")
 
-    def restart(self, node: str = FIRST.name) -> None:
-        """End a node as a power cut would, and start it on the same disks."""
+    def restart(self, node: str = FIRST.name, *, anew: bool = False) -> None:
+        """End a node as a power cut would, and start it on the same disks, or on empty ones if it is made `anew`.
+
+        The first node made anew is another cluster at the same address with the same CA.
+        """
         keeper = self._keeper(node)
         with self._exclusively():
             if not keeper.was_started():
@@ -98,6 +101,8 @@ class Lab:
             built, steps = parts.prepare()
             with steps.step(f"starting node {node} again"):
                 keeper.end()
+                if anew:
+                    shutil.rmtree(keeper.folder / "root")
                 self._start_node(keeper, built)
 
     def end(self) -> None:

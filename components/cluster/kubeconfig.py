@@ -17,6 +17,8 @@ from typing import Any, Final
 import pulumi
 import yaml
 
+from . import service_account
+
 _KEY: Final = "private-registry:kubeconfig"
 _CONTEXT_KEY: Final = "private-registry:kubeContext"
 
@@ -42,6 +44,12 @@ class Kubeconfig:
     """JSON text in which files are inlined. Holds credentials."""
     server: str
     """URL of the API server."""
+    context: str
+    """Name of that context, in what was read."""
+    source: str
+    """How messages call what was read: the setting or variable and, where there are some, the files."""
+    has_proxy: bool
+    """Whether it names a proxy itself, which then counts in place of the environment's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,8 @@ def is_content(text: str) -> bool:
 
 def resolve(text: str, context: str, environment: Mapping[str, str]) -> Kubeconfig:
     """Reduce what `text`, KUBECONFIG or ~/.kube/config names to the one context that is meant.
+
+    In a Pod without any of them, it is that of the Pod's service account.
 
     `text` is a path, content, or empty; `context` is a name, or empty for the current context. As with
     kubectl, the first of several files wins for each entry and for the current context. Raises
@@ -117,7 +127,8 @@ def resolve(text: str, context: str, environment: Mapping[str, str]) -> Kubeconf
     if user is not None:
         user_body = _complete(user, inlined=("client-certificate", "client-key")) | {"extensions": []}
         reduced["users"] = [{"name": chosen.body["user"], "user": user_body}]
-    return Kubeconfig(json.dumps(_pruned(reduced), sort_keys=True, default=str), server)
+    content = json.dumps(_pruned(reduced), sort_keys=True, default=str)
+    return Kubeconfig(content, server, name, where, bool(cluster_body.get("proxy-url")))
 
 
 def _sources(text: str, environment: Mapping[str, str]) -> list[_Source]:
@@ -134,12 +145,15 @@ def _sources(text: str, environment: Mapping[str, str]) -> list[_Source]:
         if not present:
             raise KubeconfigError(f"KUBECONFIG names no file that exists, got {listed}; correct it or set {_KEY}")
         return [_read("KUBECONFIG", file) for file in present]
-    if not home_file.exists():
-        raise KubeconfigError(
-            f"{_KEY} must be set: KUBECONFIG is not set either and {home_file} does not exist; "
-            f"fix: `pulumi config set {_KEY} <path>`"
-        )
-    return [_read(_KEY, home_file)]
+    if home_file.exists():
+        return [_read(_KEY, home_file)]
+    if service_account.is_pod(environment) and service_account.has_token():
+        text = json.dumps(service_account.kubeconfig(environment))
+        return [_Source(f"the Pod's service account ({service_account.FOLDER})", text, None)]
+    without = f"KUBECONFIG is not set either and {home_file} does not exist"
+    if service_account.is_pod(environment):
+        without += f", nor does {service_account.FOLDER / 'token'} (this Pod has no service account mounted)"
+    raise KubeconfigError(f"{_KEY} must be set: {without}; fix: `pulumi config set {_KEY} <path>`")
 
 
 def _path(text: str, environment: Mapping[str, str]) -> Path:

@@ -1,0 +1,56 @@
+"""The stack's Kubernetes provider, which moves all objects when, and only when, they belong into another cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from .identity import UnknownClusterError, identifier, is_ci, uid_of
+from .kubeconfig import Kubeconfig
+
+
+async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
+    """Ask the cluster who it is and declare its provider. Raises RunError if there is no answer.
+
+    A preview goes on without one, unless a CI system runs it: nobody reads the warning there.
+    """
+    known = True
+    try:
+        uid = await asyncio.to_thread(uid_of, kubeconfig, os.environ)
+    except UnknownClusterError as problem:
+        if not pulumi.runtime.is_dry_run():
+            raise pulumi.RunError(str(problem)) from None
+        if is_ci(os.environ):
+            raise pulumi.RunError(f"a preview in CI must reach the cluster. {problem}") from None
+        pulumi.log.warn(
+            "nothing was checked against the cluster: this preview shows what would change by the stack's state "
+            f"alone. {problem}"
+        )
+        known, uid = False, ""
+
+    first = pulumi.Stash(
+        "first-cluster",
+        # The first answer stays.
+        input={"uid": uid, "server": kubeconfig.server},
+        opts=pulumi.ResourceOptions(ignore_changes=["input"]),
+    )
+    # The SDK would keep it in the state, and then a `destroy` while the API server is down would end well and leave
+    # everything behind. In the environment it counts all the same, for this one command.
+    os.environ.pop("PULUMI_K8S_DELETE_UNREACHABLE", None)
+    return kubernetes.Provider(
+        "cluster",
+        kubeconfig=pulumi.Output.secret(kubeconfig.content),
+        cluster_identifier=first.output.apply(lambda first: identifier(first, uid)),
+        enable_secret_mutable=True,
+        enable_config_map_mutable=True,
+        opts=pulumi.ResourceOptions(
+            # With a cluster that was made anew at the same address, the old provider deletes in the new cluster: all
+            # deletions have to come before anything is created there.
+            delete_before_replace=True,
+            # Without an answer, it is the cluster that the state knows.
+            ignore_changes=None if known else ["clusterIdentifier"],
+        ),
+    )
