@@ -25,6 +25,16 @@ _CHOICES: Final[Mapping[str, Mapping[str, type[Any]]]] = {"tls": KINDS}
 """Sections that are a choice among kinds, by the key that chooses; the first kind is the default."""
 
 
+_OF_PROVIDERS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "kubernetes": (
+        "kubeconfig and kubeContext",
+        {"context": "kubeContext", "cluster": "kubeContext", "kubeconfig": "kubeconfig", "namespace": "namespace"},
+    ),
+    "docker": ("dockerHost", {"host": "dockerHost"}),
+}
+"""Namespaces of keys for default providers, which are not used here, with the keys that choose in their place."""
+
+
 @dataclass(frozen=True)
 class Key:
     """A key that a stack may set."""
@@ -66,6 +76,7 @@ def load(config: pulumi.Config) -> tuple[Settings, Connections]:
         if text is not None:
             values[key.field] = text if key.type in {str, SecretText} else _parsed(text)
     problems = Problems(_misspelt(key) for key in _keys_set(config.name) if key not in KEYS)
+    problems += [_without_effect(name, key) for name in _OF_PROVIDERS for key in _keys_set(name)]
     problems += _secrets_in_clear(config, values)
     connections = Connections(**_of(Connections, values))
     check_types(problems, [connections])
@@ -146,6 +157,20 @@ def _misspelt(key: str) -> str:
     nearest = difflib.get_close_matches(key.lower().replace("_", "").replace("-", ""), alike, n=1)
     hint = f"did you mean {alike[nearest[0]]}?" if nearest else "docs/settings.md lists all"
     return f"{PROJECT}:{key} is not a setting; {hint} fix: `pulumi config rm {key}`, then set the right one"
+
+
+def _without_effect(namespace: str, key: str) -> str:
+    """Say that a key for a default provider does nothing. Its value is not shown: it may be a kubeconfig."""
+    choosers, by_key = _OF_PROVIDERS[namespace]
+    ours = by_key.get(key)
+    remedy = f"`pulumi config rm {namespace}:{key}`"
+    if ours:
+        secret = "--secret " if ours == "kubeconfig" else ""
+        remedy += f", then {config_set(f'{secret}{PROJECT}:{ours} <{key}>')}"
+    return (
+        f"{namespace}:{key} must not be set: it has no effect, since {PROJECT} makes a provider of its own from "
+        f"{choosers}; fix: {remedy}"
+    )
 
 
 def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,6 @@ import re
 import shlex
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from .kubeconfig import Kubeconfig
 from .kubectl import KubectlError, KubectlMissingError, kubectl
@@ -62,11 +61,13 @@ def explained(kubeconfig: Kubeconfig, problem: KubectlError, environment: Mappin
         )
     if "(Unauthorized)" in words:
         return f"{_where(kubeconfig)} refuses the credentials: {words}; fix: renew them, or name another context"
-    proxy = "proxy-url of the kubeconfig" if kubeconfig.has_proxy else proxy_variable(kubeconfig.server, environment)
-    through = f" (through the proxy of {proxy})" if proxy else ""
-    fix = "start the cluster, or name the right one by private-registry:kubeconfig and private-registry:kubeContext"
-    if proxy:
-        fix += ", or correct that proxy" + ("" if kubeconfig.has_proxy else ", or except the server in NO_PROXY")
+    through, fix = "", "start the cluster, or name the right one by private-registry:kubeconfig and kubeContext"
+    if kubeconfig.has_proxy:
+        through = " (through the kubeconfig's proxy-url)"
+        fix += ", or correct that proxy"
+    elif variable := proxy_variable(kubeconfig.server, environment):
+        through = f" (through the proxy of {variable})"
+        fix += ", or correct that proxy, or except the server in NO_PROXY"
     return f"{_where(kubeconfig)} gives no answer{through}: {words}; fix: {fix}"
 
 
@@ -85,10 +86,9 @@ def identifier(first: Mapping[str, str], uid: str) -> str:
 
 
 def _where(kubeconfig: Kubeconfig) -> str:
-    parts = urlsplit(kubeconfig.server)
     # Without what may stand before an @: a password.
-    server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return f'The cluster {server} (context "{kubeconfig.context}" of {kubeconfig.source})'
+    server = re.sub(r"//[^/]*@", "//", kubeconfig.server)
+    return f'the cluster {server} (context "{kubeconfig.context}" of {kubeconfig.source})'
 
 
 def _grant(words: str) -> str:

@@ -1,4 +1,4 @@
-"""The stack's Kubernetes provider, which moves all objects when, and only when, they belong into another cluster."""
+"""The stack's Kubernetes provider. It moves all objects when, and only when, the stack has got another cluster."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
         enable_secret_mutable=True,
         enable_config_map_mutable=True,
         opts=pulumi.ResourceOptions(
-            # With a cluster that was made anew at the same address, the old provider deletes in the new cluster: all
-            # deletions have to come before anything is created there.
+            # Where a cluster was made anew at the same address, the old provider deletes in the new cluster.
+            # Nothing may have been created there yet.
             delete_before_replace=True,
             # Without an answer, it is the cluster that the state knows.
             ignore_changes=None if known else ["clusterIdentifier"],

@@ -1,7 +1,7 @@
 """Whether a connection to the cluster goes through a proxy of the environment, by the rules of Kubernetes' clients.
 
-They are those of Go (golang.org/x/net/http/httpproxy), which differ from Python's: networks such as 10.0.0.0/8 count
-in NO_PROXY, loopback addresses never go through a proxy, and ALL_PROXY is not read.
+They are those of Go (golang.org/x/net/http/httpproxy), which differ from Python's: NO_PROXY may hold networks such
+as 10.0.0.0/8, loopback addresses never go through a proxy, and ALL_PROXY is not read.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,17 @@ _PORTS = {"http": 80, "https": 443}
 
 def proxy_variable(url: str, environment: Mapping[str, str]) -> str:
     """Give the name of the variable whose proxy a request to `url` goes through; empty if it goes straight."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        # No request is made to what is no URL.
+        return ""
     names = (f"{parts.scheme.upper()}_PROXY", f"{parts.scheme}_proxy")
     chosen = next((name for name in names if environment.get(name)), "")
     excluded = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
     if not chosen or not host or host == "localhost" or _is_loopback(host):
         return ""
-    port = parts.port or _PORTS.get(parts.scheme)
     return "" if any(_covers(entry.strip().lower(), host, port) for entry in excluded.split(",")) else chosen
 
 

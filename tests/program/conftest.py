@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from components.clock import CLOCK
+from components.cluster import provider
 from tests.program import dev_stack
 
 
@@ -19,4 +20,5 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dev_stack.Dev:
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.delenv("PULUMI_CONFIG", raising=False)
     monkeypatch.delenv(CLOCK, raising=False)
+    monkeypatch.setattr(provider, "uid_of", lambda *_: dev_stack.UID)
     return dev_stack.run

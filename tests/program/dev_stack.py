@@ -20,6 +20,8 @@ CANARY: Final = "canary-of-the-stack"
 """In place of what the stack's file holds encrypted."""
 TOKEN: Final = "canary-of-the-kubeconfig"
 SERVER: Final = "https://cluster.example.test:6443"
+UID: Final = "11111111-2222-3333-4444-555555555555"
+"""What the cluster is known by."""
 KUBECONFIG: Final = {
     "current-context": "dev",
     "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "dev"}}],

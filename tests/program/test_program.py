@@ -6,7 +6,7 @@ import pytest
 
 from components.clock import CLOCK
 from tests.components.recorder import DIGEST, Secret, autonamed
-from tests.program.dev_stack import SERVER, Dev
+from tests.program.dev_stack import SERVER, UID, Dev
 
 TREE = """\
 pulumi:pulumi:Stack private-registry-dev
@@ -29,6 +29,7 @@ pulumi:pulumi:Stack private-registry-dev
       kubernetes:core/v1:Secret registry-tls
       kubernetes:core/v1:Service registry-service
       pulumi:index:Stash registry-seed
+  pulumi:index:Stash first-cluster
   pulumi:providers:docker engine
   pulumi:providers:kubernetes cluster
 """
@@ -105,12 +106,28 @@ def test_every_resource_names_its_provider(dev: Dev) -> None:
     assert {urn: (package, providers[package]) for urn, (package, _) in used.items()} == used
 
 
-def test_cluster_is_known_by_its_server(dev: Dev) -> None:
+def test_f1_cluster_is_known_by_what_it_was_first(dev: Dev) -> None:
     """Renewed credentials must not look like another cluster, whose objects would all be made anew."""
-    inputs = dev().one("pulumi:providers:kubernetes").inputs
+    recorder = dev()
+    inputs = recorder.one("pulumi:providers:kubernetes").inputs
+    first = recorder.one("pulumi:index:Stash", "first-cluster")
 
     assert isinstance(inputs["kubeconfig"], Secret)
     assert inputs["clusterIdentifier"] == SERVER
+    assert first.inputs["input"] == {"uid": UID, "server": SERVER}
+    assert first.request.ignoreChanges == ["input"]
+
+
+def test_f1b_objects_go_before_those_of_another_cluster_come(dev: Dev) -> None:
+    """The old provider may delete in the new cluster, by name."""
+    assert dev().one("pulumi:providers:kubernetes").request.deleteBeforeReplace is True
+
+
+def test_destroy_never_forgets_objects_by_what_an_up_was_told(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable counts for one command. In the state, it would count while the API server is merely down."""
+    monkeypatch.setenv("PULUMI_K8S_DELETE_UNREACHABLE", "true")
+
+    assert "deleteUnreachable" not in dev().one("pulumi:providers:kubernetes").inputs
 
 
 def test_cluster_changes_secrets_in_place(dev: Dev) -> None:

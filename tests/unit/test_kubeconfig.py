@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.cluster import kubeconfig
+from components.cluster import kubeconfig, service_account
 from components.cluster.kubeconfig import KubeconfigError
 
 CANARY = "canary-token"
@@ -354,3 +354,93 @@ def test_names_a_certificate_that_cannot_be_read(tmp_path: Path) -> None:
         f"private-registry:kubeconfig ({path}): certificate-authority {tmp_path}/ca.crt cannot be read: "
         "No such file or directory"
     )
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Mount a Pod's service account, as the kubelet does."""
+    folder = tmp_path / "serviceaccount"
+    folder.mkdir()
+    (folder / "token").write_text(CANARY)
+    (folder / "ca.crt").write_text("the CA")
+    monkeypatch.setattr(service_account, "FOLDER", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("host", "server"),
+    [
+        ("10.96.0.1", "https://10.96.0.1:443"),
+        ("fd00::1", "https://[fd00::1]:443"),
+        ("api.test", "https://api.test:443"),
+    ],
+)
+def test_n17_a_pod_without_a_kubeconfig_uses_its_service_account(
+    mounted: Path, tmp_path: Path, host: str, server: str
+) -> None:
+    """The CA is inside; the token stays in its file, since the kubelet writes a new one every hour."""
+    environment = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": "443"}
+    found = kubeconfig.resolve("", "", environment)
+    document = json.loads(found.content)
+
+    assert found.server == server
+    assert body(document, "clusters") == {
+        "server": server,
+        "certificate-authority-data": base64.b64encode(b"the CA").decode(),
+    }
+    assert body(document, "users") == {"tokenFile": str(mounted / "token")}
+    assert CANARY not in found.content
+
+
+def test_n17_a_kubeconfig_counts_before_the_service_account(mounted: Path, tmp_path: Path) -> None:
+    """As with kubectl: who gives one means it."""
+    assert mounted.exists()
+    environment = {
+        "HOME": str(tmp_path),
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+        "KUBERNETES_SERVICE_PORT": "443",
+    }
+    file = write(tmp_path / "mine", config())
+    at_home = environment | {"HOME": str(tmp_path / "home")}
+    write(tmp_path / "home/.kube/config", config())
+
+    assert kubeconfig.resolve(file, "", environment).server == "https://one.test:6443"
+    assert kubeconfig.resolve("", "", environment | {"KUBECONFIG": file}).server == "https://one.test:6443"
+    assert kubeconfig.resolve("", "", at_home).server == "https://one.test:6443"
+
+
+def test_n17_a_pod_without_a_mounted_account_is_told_so(mounted: Path, tmp_path: Path) -> None:
+    """`automountServiceAccountToken: false` leaves it out."""
+    (mounted / "token").unlink()
+    environment = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+    with pytest.raises(KubeconfigError) as refused:
+        kubeconfig.resolve("", "", environment)
+
+    assert str(refused.value) == (
+        f"private-registry:kubeconfig must be set: KUBECONFIG is not set either and {tmp_path}/.kube/config "
+        f"does not exist, nor does {mounted}/token (this Pod has no service account mounted); "
+        "fix: `pulumi config set private-registry:kubeconfig <path>`"
+    )
+
+
+def test_n17_another_context_than_the_accounts_is_refused(mounted: Path, tmp_path: Path) -> None:
+    """A service account has no other."""
+    environment = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+    with pytest.raises(KubeconfigError) as refused:
+        kubeconfig.resolve("", "prod", environment)
+
+    assert str(refused.value) == (
+        f'private-registry:kubeContext names "prod", which is not in the Pod\'s service account ({mounted}); '
+        "contexts there: in-cluster"
+    )
+
+
+def test_n17_elsewhere_a_service_account_is_not_looked_for(mounted: Path, tmp_path: Path) -> None:
+    """Outside a Pod the message says nothing of it."""
+    assert mounted.exists()
+    with pytest.raises(KubeconfigError) as refused:
+        kubeconfig.resolve("", "", {"HOME": str(tmp_path)})
+
+    assert "service account" not in str(refused.value)

@@ -145,10 +145,7 @@ def test_misspelt_keys_are_found_in_the_environment_of_the_language_host(
 
 def test_keys_of_other_namespaces_are_left_alone(load: Load) -> None:
     """Providers and Pulumi have settings of their own."""
-    assert (
-        load({"kubernetes:context": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).exposure.host
-        == "10.0.0.5"
-    )
+    assert load({"aws:region": "x", "pulumi:tags": "{}", "private-registry2:x": "y"}).exposure.host == "10.0.0.5"
 
 
 @pytest.mark.parametrize(
@@ -211,3 +208,44 @@ def test_key_as_a_path_needs_no_encryption(load: Load, tmp_path: Path) -> None:
     values = {"tls": "provided", "tlsCertificate": pair.certificate, "tlsKey": str(tmp_path / "tls.key")}
 
     assert load(values).tls == Provided(tls_certificate=pair.certificate, tls_key=str(tmp_path / "tls.key"))
+
+
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("kubernetes:context", "`pulumi config set private-registry:kubeContext <context>`"),
+        ("kubernetes:kubeconfig", "`pulumi config set --secret private-registry:kubeconfig <kubeconfig>`"),
+        ("kubernetes:namespace", "`pulumi config set private-registry:namespace <namespace>`"),
+        ("docker:host", "`pulumi config set private-registry:dockerHost <host>`"),
+    ],
+)
+def test_n18_keys_of_default_providers_are_refused_with_ours(load: Load, key: str, fix: str) -> None:
+    """Pulumi would leave them unread: the program's providers are its own. A value may be a kubeconfig."""
+    with pytest.raises(SettingsError) as refused:
+        load({key: PASSWORD})
+
+    [problem] = refused.value.problems
+    assert problem.startswith(f"{key} must not be set: it has no effect")
+    assert problem.endswith(f"fix: `pulumi config rm {key}`, then {fix}")
+    assert PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "ours"),
+    [
+        ("kubernetes:enableServerSideApply", "kubeconfig and kubeContext"),
+        ("kubernetes:deleteUnreachable", "kubeconfig and kubeContext"),
+        ("docker:registryAuth", "dockerHost"),
+        ("docker:certPath", "dockerHost"),
+    ],
+)
+def test_n18_keys_without_one_of_ours_are_refused_too(load: Load, key: str, ours: str) -> None:
+    """They have no more effect than the others, and there is nothing to set in their place."""
+    with pytest.raises(SettingsError) as refused:
+        load({key: PASSWORD})
+
+    [problem] = refused.value.problems
+    assert problem == (
+        f"{key} must not be set: it has no effect, since private-registry makes a provider of its own from {ours}; "
+        f"fix: `pulumi config rm {key}`"
+    )
