@@ -21,6 +21,9 @@ _NAMESPACE: Final = "/api/v1/namespaces/kube-system"
 _WITHIN: Final = 15
 """Seconds for the question: a plugin that gets credentials from a cloud takes some of them."""
 
+_FORBIDDEN: Final = "(Forbidden)"
+"""In what kubectl says when the cluster knows the account and it may not do something."""
+
 _ROLE: Final = "private-registry-cluster-identity"
 
 _CI: Final = ("CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID")
@@ -30,6 +33,13 @@ _CI: Final = ("CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BU
 class UnknownClusterError(Exception):
     """The cluster did not tell its identity. The text says why, and what would do."""
 
+    is_silent: bool
+    """Whether the cluster answers nothing at all."""
+
+    def __init__(self, text: str, *, is_silent: bool) -> None:
+        self.is_silent = is_silent
+        super().__init__(text)
+
 
 def uid_of(kubeconfig: Kubeconfig, environment: Mapping[str, str]) -> str:
     """Ask the cluster for its identity. Raises UnknownClusterError."""
@@ -37,11 +47,13 @@ def uid_of(kubeconfig: Kubeconfig, environment: Mapping[str, str]) -> str:
         answer = kubectl(["get", "--raw", _NAMESPACE], kubeconfig.content, _WITHIN)
         uid = json.loads(answer)["metadata"]["uid"]
     except KubectlError as problem:
-        raise UnknownClusterError(explained(kubeconfig, problem, environment)) from None
+        reached = isinstance(problem, KubectlMissingError) or _FORBIDDEN in str(problem)
+        raise UnknownClusterError(explained(kubeconfig, problem, environment), is_silent=not reached) from None
     except (ValueError, KeyError, TypeError):
         raise UnknownClusterError(
             f"{_where(kubeconfig)} is no Kubernetes API server: it gives no namespace kube-system; "
-            "fix: correct the server's URL in the kubeconfig"
+            "fix: correct the server's URL in the kubeconfig",
+            is_silent=True,
         ) from None
     return str(uid)
 
@@ -54,7 +66,7 @@ def explained(kubeconfig: Kubeconfig, problem: KubectlError, environment: Mappin
             "kubectl must be on PATH: the cluster is asked by it who it is; "
             "fix: install it, https://kubernetes.io/docs/tasks/tools/"
         )
-    if "(Forbidden)" in words:
+    if _FORBIDDEN in words:
         return (
             f"{_where(kubeconfig)} does not let this account read the namespace kube-system, by whose uid the "
             f"cluster is known: {words}; fix: as an administrator, {_grant(words)}"

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from .identity import UnknownClusterError, identifier, is_ci, uid_of
 from .kubeconfig import Kubeconfig
+
+
+_SILENT: Final = (
+    "nothing was checked against the cluster, so this preview shows what would change by the state alone"
+)
+_UNKNOWN: Final = "it was not checked whether this is the cluster of the stack's state"
+"""Where the cluster does answer, but not that question."""
 
 
 async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
@@ -25,10 +33,8 @@ async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
             raise pulumi.RunError(str(problem)) from None
         if is_ci(os.environ):
             raise pulumi.RunError(f"a preview in CI must reach the cluster. {problem}") from None
-        pulumi.log.warn(
-            "nothing was checked against the cluster: this preview shows what would change by the stack's state "
-            f"alone. {problem}"
-        )
+        unchecked = _SILENT if problem.is_silent else _UNKNOWN
+        pulumi.log.warn(f"{unchecked}: {problem}")
         known, uid = False, ""
 
     first = pulumi.Stash(
