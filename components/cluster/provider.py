@@ -12,7 +12,6 @@ import pulumi_kubernetes as kubernetes
 from .identity import UnknownClusterError, identifier, is_ci, uid_of
 from .kubeconfig import Kubeconfig
 
-
 _SILENT: Final = (
     "nothing was checked against the cluster, so this preview shows what would change by the state alone"
 )
