@@ -85,7 +85,7 @@ def test_the_first_preview_needs_neither_engine_nor_registry(stack: Stack, visit
 
     assert preview.code == 0, preview.output
     assert "Image registry-proof-image create" in preview.output
-    assert "21 to create" in preview.output
+    assert "22 to create" in preview.output
     assert visitors.read_text() == ""
 
 
