@@ -6,7 +6,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # Bytecode of the large Kubernetes SDK is worth keeping: without it each start compiles for a second.
 export PYTHONDONTWRITEBYTECODE :=
+# What the person's own Python programs import is nothing to these.
+unexport PYTHONPATH PYTHONHOME
 PULUMI := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pulumi
+LIVE := $(RUN) -m pytest tests/live --verbose --durations=10
 PULUMI_FLAGS := --stack $(STACK) --non-interactive --color never
 
 .PHONY: help venv up down shell status preview deploy test check bench format pins docs
@@ -49,8 +52,12 @@ check: venv ## Format, lint, types, workflows and unit tests; under a minute
 	@$(RUN) -m lab actionlint
 	@$(RUN) -m pytest --quiet tests/unit tests/components tests/program
 
-test: check ## Everything: the checks, then live tests in a lab of their own
-	@$(RUN) -m pytest tests/live
+test: check ## Everything: the checks, then live tests in labs of their own, side by side
+	@$(RUN) -m lab build
+	@code=0; \
+	$(LIVE) -m "not quiet" --numprocesses=auto --dist=loadfile --no-loadscope-reorder --max-worker-restart=0 || code=$$?; \
+	$(LIVE) -m quiet || code=$$?; \
+	exit $$code
 
 bench: venv ## Measure, side by side, what the README claims
 	@$(RUN) -m bench

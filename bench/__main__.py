@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.lifecycle import Lab
 from lab.ui import say
 from tests.live.harness import ADDRESS, PASSWORD, PROJECT, PUSH_ADDRESS, USER, Node, Stack
 
@@ -144,13 +145,14 @@ class Bench:
 
 def main() -> int:
     """Bring up a lab of the bench's own, measure, end it."""
-    os.environ.setdefault("TEST_LAB", "")
-    node = Node.start()
+    lab = Lab(Path(os.environ.get("BENCH_LAB") or PROJECT / ".lab-bench").absolute())
     try:
+        lab.end()  # what a killed run has left
+        node = Node.start(lab.folder)
         with tempfile.TemporaryDirectory(prefix="private-registry-bench-") as folder:
             Bench(node, Path(folder)).run()
     finally:
-        node.end()
+        lab.end()
     return 0
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from lab import parts, preflight
+from lab.cache import cache_root
 from lab.keeper import PROJECT
 from lab.lifecycle import Lab
 from lab.topology import FIRST, MEMBERS
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         counts = range(1, len(MEMBERS) + 1)
         command.add_argument("--nodes", type=int, choices=counts, default=1, help="default: %(default)s")
+    add("build", _build, "build what labs are made of where the cache lacks it, and start none")
     add("down", _down, "destroy the stack, end the lab and remove its folder")
     restart = add("restart", _restart, "end a node as a power cut would, and start it again")
     add_node_option(restart)
@@ -89,6 +91,12 @@ def _up(lab: Lab, chosen: argparse.Namespace) -> int:
 
 def _start(lab: Lab, chosen: argparse.Namespace) -> int:
     lab.start(chosen.nodes)
+    return 0
+
+
+def _build(lab: Lab, _: argparse.Namespace) -> int:
+    preflight.check(lab.folder, PROJECT, cache_root())
+    parts.prepare(0)
     return 0
 
 

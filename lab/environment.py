@@ -1,4 +1,8 @@
-"""The variables of a shell on a lab's node: the same for a person, for `make up` and for the tests."""
+"""The variables of a node: of its services, and of a shell on it for a person, for `make up` and for the tests.
+
+What a person has set for work elsewhere (a proxy, a Docker Engine, a cluster, a passphrase) would lead a node
+astray, and such variables are too many to name. So a node starts from none, and gets those below.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,35 @@ TEMPORARY = "tmp"  # folder below the lab's
 
 DEV_PASSPHRASE = "dev"  # noqa: S105 — the dev stack's secrets are the tutorial's, and public
 
+_KEPT = (
+    *("HOME", "LOGNAME", "SHELL", "USER"),
+    *("COLORTERM", "NO_COLOR", "TERM"),
+    *("EDITOR", "PAGER", "VISUAL"),
+)
+"""What a shell on a node keeps of the person's own: who they are, their terminal and their editor."""
+_SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
+_LANGUAGE = "C.UTF-8"
+
+
+def of_services(node: Path) -> dict[str, str]:
+    """The variables of all that a node itself runs; `node` is its folder."""
+    return {
+        "PATH": os.pathsep.join(_SYSTEM_PATH),
+        "LANG": _LANGUAGE,
+        # The kubelet looks here for accounts of registries, and `docker` for the engine to use.
+        "HOME": f"{node}/home",
+    }
+
 
 def variables(lab: Path, project: Path) -> dict[str, str]:
-    """The caller's variables, with Pulumi, Docker and Kubernetes pointed at this lab."""
+    """The variables of a shell on a node, with Pulumi, Docker and Kubernetes pointed at this lab."""
     # The virtual environment goes first: the Python language host takes the interpreter from PATH.
-    path = [project / ".venv" / "bin", lab / "bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    path = [project / ".venv" / "bin", lab / "bin", *_SYSTEM_PATH]
     searched = os.pathsep.join([*map(str, path), os.environ.get("PATH", "")])
-    own = {
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | {
         "PATH": searched,
+        "LANG": _LANGUAGE,
         # For the shell, whose own settings may change the originals.
         "LAB_PATH": searched,
         "LAB_HISTORY": f"{lab}/shell-history",
@@ -27,12 +52,8 @@ def variables(lab: Path, project: Path) -> dict[str, str]:
         "DOCKER_CONFIG": f"{lab}/docker",
         "PULUMI_HOME": f"{lab}/pulumi",
         "PULUMI_BACKEND_URL": f"file://{lab}/state",
+        "PULUMI_CONFIG_PASSPHRASE": DEV_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Without a network route Pulumi would wait minutes for a plugin.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
-    dropped = ("DOCKER_HOST", "DOCKER_CONTEXT", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK", "PYTHONDONTWRITEBYTECODE")
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & kept.keys():
-        own["PULUMI_CONFIG_PASSPHRASE"] = DEV_PASSPHRASE
-    return kept | own

@@ -6,8 +6,6 @@ A node whose keeper is gone, or that was interrupted before it was ready, counts
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,17 +13,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lab import cgroups
+from lab import cgroups, environment, record
 from lab.node import NETWORK_MARK, NODE_FILE, READY_MARK
 from lab.processes import Process
+from lab.record import Record
 from lab.specification import Specification
 from lab.topology import Member
 from lab.ui import LabError
 
 PROJECT = Path(__file__).resolve().parent.parent
-RECORD = "record.json"
+_ENTER = ("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child=KILL")
+"""Runs a command as process 1 of new namespaces, and is the node's keeper: the kernel ends the node with it."""
 _START_WITHIN = 150  # seconds
 _END_WITHIN = 60  # seconds
 
@@ -39,10 +38,10 @@ class Keeper:
 
     def process(self) -> int | None:
         """Process 1 of the node by its id on the machine, or None when the node is not alive."""
-        record = self._record()
-        if record is None or not _keeper(record).is_alive():
+        noted = Record.read(self.folder)
+        if noted is None or not noted.keeper.is_alive():
             return None
-        keeper = record["keeper"]
+        keeper = noted.keeper.id
         try:
             children = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
         except OSError:
@@ -51,7 +50,7 @@ class Keeper:
 
     def was_started(self) -> bool:
         """Whether it has been started and not been ended since, be it alive or not."""
-        return self._record() is not None
+        return Record.read(self.folder) is not None
 
     def is_networked(self) -> bool:
         """Whether it is alive and can be tied to other nodes."""
@@ -67,20 +66,18 @@ class Keeper:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         for name in (NETWORK_MARK, READY_MARK, NODE_FILE):
             (self.folder / name).unlink(missing_ok=True)
-        command = ["unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child=KILL"]
-        command += [sys.executable, "-m", "lab.node"]
+        command = [*_ENTER, sys.executable, "-m", "lab.node"]
         with (self.folder / "log" / "node.log").open("ab") as log:
             keeper = subprocess.Popen(
-                command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=PROJECT,
+                env=environment.of_services(self.folder),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
-        process = Process.now(keeper.pid)
-        record = {
-            "keeper": process.id,
-            "started": process.started,
-            "boot": process.boot,
-            "cgroup": specification.cgroup,
-        }
-        (self.folder / RECORD).write_text(json.dumps(record))
+        Record(Process.now(keeper.pid), specification.cgroup).write(self.folder)
         assert keeper.stdin is not None
         with suppress(BrokenPipeError), keeper.stdin as pipe:
             pipe.write(specification.dump().encode())
@@ -91,13 +88,14 @@ class Keeper:
 
     def end(self) -> None:
         """End the node with all its processes, and remove its control groups; its folder stays."""
-        record = self._record()
-        if record is None:
+        noted = Record.read(self.folder)
+        if noted is None:
             return
         first = self._first_process()
-        keeper = _keeper(record)
-        if keeper.is_alive():
-            os.kill(keeper.id, signal.SIGKILL)
+        noted.keeper.kill()
+        if first is not None:
+            # The kernel ends it with its keeper, unless the keeper was killed before it had asked for that.
+            first.kill()
         # The kernel ends the rest of the PID namespace before its first process is gone.
         deadline = time.monotonic() + _END_WITHIN
         while first is not None and first.is_alive():
@@ -106,8 +104,8 @@ class Keeper:
                     f"Process {first.id}, node {self.member.name}, does not end; is the machine out of order?"
                 )
             time.sleep(0.02)
-        cgroups.remove(record["cgroup"])
-        (self.folder / RECORD).write_text("{}")
+        cgroups.remove(noted.cgroup)
+        record.clear(self.folder)
 
     def _wait_for(self, mark: str, keeper: subprocess.Popen[bytes], deadline: float) -> None:
         while not (self.folder / mark).exists():
@@ -132,14 +130,3 @@ class Keeper:
             return Process(**json.loads((self.folder / NODE_FILE).read_text()))
         except (OSError, ValueError):
             return None
-
-    def _record(self) -> dict[str, Any] | None:
-        try:
-            record: dict[str, Any] = json.loads((self.folder / RECORD).read_text())
-        except (OSError, ValueError):
-            return None
-        return record or None
-
-
-def _keeper(record: dict[str, Any]) -> Process:
-    return Process(record["keeper"], record["started"], record["boot"])

@@ -14,9 +14,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import credentials, environment, network, parts, plugins, preflight
+from lab import credentials, environment, network, parts, plugins, preflight, record
 from lab.cache import cache_root, digest_of, locked
-from lab.keeper import PROJECT, RECORD, Keeper
+from lab.keeper import PROJECT, Keeper
 from lab.specification import Specification
 from lab.topology import FIRST, MEMBERS, SECOND, Member
 from lab.ui import LabError, Steps, say
@@ -161,7 +161,7 @@ class Lab:
             self._end_nodes()
             self._remove_folder()
             self.folder.mkdir(parents=True)
-            (self.folder / RECORD).write_text("{}")
+            record.clear(self.folder)
             docker = plugins.set_up(self.folder / "pulumi", built.pulumi, built.kubernetes_plugin)
             (self.folder / "docker-provider").write_text(docker)
             (self.folder / "state").mkdir()
@@ -230,7 +230,7 @@ class Lab:
             for item in self.folder.iterdir():
                 if item.is_dir() and not item.is_symlink():
                     shutil.rmtree(item)
-                elif item.name != RECORD:
+                elif item.name != record.FILE:
                     item.unlink()
             shutil.rmtree(self.folder)
         except OSError as error:
@@ -238,7 +238,7 @@ class Lab:
 
     def _check_folder(self) -> None:
         """Refuse a folder with something else in it, since a lab removes all that is in its own."""
-        if not self.folder.exists() or (self.folder / RECORD).is_file():
+        if not self.folder.exists() or (self.folder / record.FILE).is_file():
             return
         if not self.folder.is_dir() or any(self.folder.iterdir()):
             raise LabError(

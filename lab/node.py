@@ -1,8 +1,8 @@
 """One node of the lab: process 1 of its own network, mount, PID and UTS namespaces.
 
-Started by `keeper`, which hands it a specification by standard input once the node's record is written: so a
-start that is cut off leaves no node that nobody knows of. Owns the order in which the node comes up. When this
-process ends, the kernel ends everything on the node with it.
+Started by `keeper`, which hands it a specification by standard input once the node's record is written. It goes on
+only if the record names its parent: so a start that is cut off at any moment leaves no node that nobody knows of.
+Owns the order in which the node comes up. When this process ends, the kernel ends everything on the node with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from datetime import datetime
 from pathlib import Path
 
 from lab import cgroups, configuration, network, rootfs, services
-from lab.processes import Process
+from lab.processes import Process, own_parent
+from lab.record import Record
 from lab.specification import Specification
 from lab.supervisor import Supervisor
 from lab.topology import API_URL
@@ -141,7 +142,18 @@ def _seconds(time_stamp: str) -> float:
     return datetime.fromisoformat(time_stamp).timestamp()
 
 
+def _has_keeper(folder: Path) -> bool:
+    """Whether this process's parent is the keeper in the record, and so this process ends with it.
+
+    A keeper that is killed right after its fork, before the kernel knows that the child has to end too, leaves an
+    orphan, which has another parent by the time it gets here.
+    """
+    noted = Record.read(folder)
+    return noted is not None and noted.keeper.id == own_parent()
+
+
 if __name__ == "__main__":
     text = sys.stdin.read()
-    if text:
-        Node(Specification.load(text)).run()
+    specification = Specification.load(text) if text else None
+    if specification and _has_keeper(Path(specification.folder)):
+        Node(specification).run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,26 @@ class Process:
         except OSError:
             return False
         return _fields(text)[0] not in "ZX" and _started(text) == self.started and _boot() == self.boot
+
+    def kill(self) -> None:
+        """End it if it still runs, and never another one that got its id."""
+        try:
+            handle = os.pidfd_open(self.id)
+        except ProcessLookupError:
+            return
+        try:
+            # The handle stays with the process that had the id when it was opened.
+            if self.is_alive():
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        finally:
+            os.close(handle)
+
+
+def own_parent() -> int:
+    """The id of the caller's parent as /proc has it, which may be that of an outer PID namespace."""
+    return int(_fields(Path("/proc/self/stat").read_text())[1])
 
 
 def _fields(stat: str) -> list[str]:

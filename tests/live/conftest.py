@@ -1,22 +1,55 @@
-"""The lab that all live tests share, and a stack of its own for each module that deploys one."""
+"""The lab that the live tests of one process share, and a stack of its own for each module that deploys one."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lab.lifecycle import Lab
 from lab.topology import SECOND
-from tests.live.harness import Node, Stack
+from tests.live.harness import PROJECT, Node, Stack
+from tests.live.modules import Modules, labs_here
+
+KEPT_LAB = os.environ.get("TEST_LAB")
+"""The folder of a lab that a person keeps from run to run."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Answer `-n auto`."""
+    return labs_here()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Order and time the modules; a kept lab is one, and cannot serve several workers."""
+    config.addinivalue_line("markers", "quiet: measures time or load, and runs alone after the other live tests")
+    config.pluginmanager.register(Modules(config))
+    if KEPT_LAB and config.getoption("numprocesses"):
+        raise pytest.UsageError("TEST_LAB names one lab, and each worker needs its own: leave out -n, or TEST_LAB")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the labs of workers that were interrupted or killed; trylast, when all workers are gone."""
+    if session.config.getoption("numprocesses"):
+        for folder in PROJECT.glob(".lab-tests-gw*"):
+            Lab(folder).end()
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Node]:
-    """A lab for the tests alone, started by the command that people type; it is ended whatever happens."""
-    node = Node.start()
+def lab(request: pytest.FixtureRequest) -> Iterator[Node]:
+    """A lab for these tests alone, started by the command that people type; it is ended whatever happens."""
+    if KEPT_LAB:
+        yield Node.start(Path(KEPT_LAB).absolute())
+        return
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "one")
+    folder = PROJECT / f".lab-tests-{worker}"
+    Lab(folder).end()  # one that a killed run left has its stacks still up
+    node = Node.start(folder)
     yield node
-    node.end()
+    node.lab.end()
 
 
 @pytest.fixture(scope="module")

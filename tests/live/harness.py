@@ -6,7 +6,6 @@ Everything runs the commands that people type, on the node of the tests' own lab
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -41,23 +40,20 @@ class Node:
     lab: Lab
 
     @classmethod
-    def start(cls) -> Node:
-        """Start the tests' lab unless it runs already; progress goes to the terminal."""
-        lab = Lab(Path(os.environ.get("TEST_LAB") or PROJECT / ".lab-tests").absolute())
-        node = cls(lab)
+    def start(cls, folder: Path) -> Node:
+        """Start the lab in this folder unless it runs already."""
+        node = cls(Lab(folder))
         node.lab_command("start")
         return node
 
     def lab_command(self, *words: str) -> None:
-        """Run a command of the lab's own, such as `node add`; its progress goes to the terminal."""
-        subprocess.run(
-            [sys.executable, "-m", "lab", "--lab", str(self.lab.folder), *words], cwd=PROJECT, check=True
-        )
-
-    def end(self) -> None:
-        """End the lab, unless it is kept for the next run: TEST_LAB names one that a person keeps."""
-        if not os.environ.get("TEST_LAB"):
-            self.lab.end()
+        """Run a command of the lab's own, such as `node add`; a failure shows what it printed."""
+        command = [sys.executable, "-m", "lab", "--lab", str(self.lab.folder), *words]
+        result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise AssertionError(
+                f"{' '.join(command)} ended with {result.returncode}\n{result.stdout}{result.stderr}"
+            )
 
     def run(
         self,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from lab.environment import DEV_PASSPHRASE, variables
+from lab.environment import DEV_PASSPHRASE, of_services, variables
 
 LAB, PROJECT = Path("/labs/one"), Path("/project")
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person who has set nothing of what is asked about below."""
-    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
-        monkeypatch.delenv(name, raising=False)
+def path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person whose programs are in a folder of their own."""
     monkeypatch.setenv("PATH", "/own/bin:/usr/bin")
 
 
@@ -37,19 +36,56 @@ def test_kubectl_and_pulumi_use_the_node_s_own_account(monkeypatch: pytest.Monke
     assert variables(LAB, PROJECT)["KUBECONFIG"] == "/etc/kubernetes/admin.conf"
 
 
-@pytest.mark.parametrize("name", ["DOCKER_HOST", "DOCKER_CONTEXT", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK"])
-def test_variables_that_lead_elsewhere_are_dropped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Docker Engine, a service or a stack of the person's is not the lab's."""
-    monkeypatch.setenv(name, "elsewhere")
+_LEADS_ELSEWHERE = {
+    "DOCKER_CONTEXT": "production",
+    "DOCKER_HOST": "tcp://10.0.0.9:2375",
+    "GOGC": "1",
+    "KUBECONFIG": "/home/me/.kube/config",
+    "LC_ALL": "tr_TR.UTF-8",
+    "LD_PRELOAD": "/home/me/lib.so",
+    "PULUMI_ACCESS_TOKEN": "pul-canary",
+    "PULUMI_CONFIG_PASSPHRASE": "mine",
+    "PULUMI_CONFIG_PASSPHRASE_FILE": "/home/me/passphrase",
+    "PULUMI_PREFER_YARN": "1",
+    "PULUMI_STACK": "production",
+    "PYTHONPATH": "/home/me/python",
+    **{
+        name: "http://proxy:3128"
+        for proxy in ("HTTP", "HTTPS", "ALL", "NO")
+        for name in (f"{proxy}_PROXY", f"{proxy.lower()}_proxy")
+    },
+}
+"""Variables that people have set for work elsewhere; each stands for all that could be."""
 
-    assert name not in variables(LAB, PROJECT)
+
+@pytest.mark.parametrize("name", _LEADS_ELSEWHERE)
+def test_f16_f17_f18_nothing_that_leads_elsewhere_is_handed_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to a shell on the node nor to the node's services: what they have is what they have without it."""
+    monkeypatch.delenv(name, raising=False)
+    plain = variables(LAB, PROJECT), of_services(LAB)
+    monkeypatch.setenv(name, _LEADS_ELSEWHERE[name])
+
+    assert (variables(LAB, PROJECT), of_services(LAB)) == plain
+    assert _LEADS_ELSEWHERE[name] not in [value for found in plain for value in found.values()]
 
 
-def test_other_variables_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The person's editor, language and terminal."""
-    monkeypatch.setenv("EDITOR", "vi")
+def test_f17_services_have_no_variable_of_the_person_s_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a home: accounts for registries and a Docker context of theirs may lie there."""
+    monkeypatch.setattr(os, "environ", {})
 
-    assert variables(LAB, PROJECT)["EDITOR"] == "vi"
+    assert of_services(LAB) == {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/labs/one/home",
+    }
+
+
+@pytest.mark.parametrize("name", ["EDITOR", "HOME", "TERM", "USER"])
+def test_a_person_s_terminal_and_editor_are_kept_in_a_shell(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would not be their shell."""
+    monkeypatch.setenv(name, "own")
+
+    assert variables(LAB, PROJECT)[name] == "own"
 
 
 def test_programs_are_the_project_s_then_the_lab_s_then_the_node_s() -> None:
@@ -61,25 +97,11 @@ def test_programs_are_the_project_s_then_the_lab_s_then_the_node_s() -> None:
     assert found["LAB_PATH"] == found["PATH"]
 
 
-def test_without_a_passphrase_the_dev_stack_s_public_one_is_used() -> None:
-    """Nothing to type for the tutorial."""
-    assert variables(LAB, PROJECT)["PULUMI_CONFIG_PASSPHRASE"] == DEV_PASSPHRASE
-
-
-def test_a_given_passphrase_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also an empty one, which is a passphrase."""
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "mine")
-    assert variables(LAB, PROJECT)["PULUMI_CONFIG_PASSPHRASE"] == "mine"
-
+def test_f18_the_dev_stack_has_its_own_public_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing to type for the tutorial, whatever a person has exported for stacks of their own."""
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
-    assert variables(LAB, PROJECT)["PULUMI_CONFIG_PASSPHRASE"] == ""
 
-
-def test_a_passphrase_in_a_file_is_not_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pulumi takes the variable before the file, so it must not be set."""
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", "/home/me/passphrase")
-
-    assert "PULUMI_CONFIG_PASSPHRASE" not in variables(LAB, PROJECT)
+    assert variables(LAB, PROJECT)["PULUMI_CONFIG_PASSPHRASE"] == DEV_PASSPHRASE
 
 
 def test_the_engine_never_waits_for_a_download() -> None:
