@@ -69,6 +69,8 @@ class Modules:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the slowest modules, and how long each worker was busy."""
+        if not self._seconds:
+            return
         terminalreporter.section("slowest modules")
         for name in sorted(self._seconds, key=lambda name: -self._seconds[name])[:_SHOWN]:
             terminalreporter.write_line(f"{self._seconds[name]:6.0f} s  {self._workers[name]}  {name}")

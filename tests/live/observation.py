@@ -6,10 +6,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
+from lab.processes import Process
 from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node
 
 REGISTRY_PODS = "app.kubernetes.io/name=registry"
@@ -28,6 +30,34 @@ def until(condition: Callable[[], bool], what: str, *, seconds: float = 90) -> N
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
         time.sleep(0.2)
+
+
+def descendants(process: int) -> list[Process]:
+    """All processes below one, as the machine sees them."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        parents.setdefault(parent, []).append(int(path.parent.name))
+    found, waiting = [], [process]
+    while waiting:
+        for child in parents.get(waiting.pop(), []):
+            waiting.append(child)
+            try:
+                found.append(Process.now(child))
+            except OSError:
+                continue
+    return found
+
+
+def is_there(process: Process) -> bool:
+    """Whether a process still has its place in /proc, if only to be reaped."""
+    try:
+        return Process.now(process.id) == process
+    except OSError:
+        return False
 
 
 def only_pod(node: Node, selector: str) -> dict[str, Any]:

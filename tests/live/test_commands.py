@@ -9,13 +9,16 @@ import select
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lab.lifecycle import Lab
 from lab.processes import Process
+from lab.record import Record
 from tests.live.harness import ADDRESS, PASSWORD, PROJECT, PUSH_ADDRESS, USER, Node, Result
+from tests.live.observation import descendants
 
 _PERSONAL = (
     ".bash_history",
@@ -27,7 +30,41 @@ _PERSONAL = (
 )
 """What a shell, Docker, kubectl and Pulumi would write in a person's home folder."""
 
+_CANARY = "canary-of-the-caller"
+_ELSEWHERE = {
+    "DOCKER_CONFIG": f"/nowhere/{_CANARY}",
+    "DOCKER_CONTEXT": _CANARY,
+    "DOCKER_HOST": "tcp://127.0.0.1:1",
+    "KUBECONFIG": f"/nowhere/{_CANARY}",
+    "LANG": "tr_TR.UTF-8",
+    "PULUMI_ACCESS_TOKEN": f"pul-{_CANARY}",
+    "PULUMI_BACKEND_URL": f"file:///nowhere/{_CANARY}",
+    "PULUMI_CONFIG_PASSPHRASE": _CANARY,
+    "PULUMI_CONFIG_PASSPHRASE_FILE": f"/nowhere/{_CANARY}",
+    "PULUMI_HOME": f"/nowhere/{_CANARY}",
+    "PULUMI_STACK": _CANARY,
+    "UNHEARD_OF": _CANARY,
+    **dict.fromkeys(
+        (*("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), *("http_proxy", "https_proxy", "all_proxy")),
+        f"http://{_CANARY}@127.0.0.1:1",
+    ),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), f"{_CANARY}.test"),
+}
+"""What a person has exported for work elsewhere; nothing of it would work here."""
+
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Everything here is typed by a person who has all of this set, and Python programs of their own."""
+    python = tmp_path_factory.mktemp("python")
+    for module in ("pulumi", "yaml"):
+        (python / f"{module}.py").write_text(f'raise SystemExit("{_CANARY}")\n')
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (_ELSEWHERE | {"PYTHONPATH": str(python)}).items():
+            patch.setenv(name, value)
+        yield
 
 
 def _make(folder: Path, *words: str, stdin: str | None = None, env: dict[str, str] | None = None) -> Result[str]:
@@ -209,6 +246,23 @@ def test_up_from_nothing_ends_with_the_proof_pod_and_a_summary(up: Result[str], 
     assert up.stdout.count(str(folder)) == 0
 
 
+def test_f16_f17_f18_nothing_of_the_caller_s_environment_is_on_the_node(up: Result[str], node: Node) -> None:
+    """No process of the node has any of it, Pods included; and nothing of it is said."""
+    record = Record.read(node.lab.folder)
+    assert record
+    seen = {}
+    for process in descendants(record.keeper.id):
+        with suppress(OSError):  # it has ended since
+            name = Path(f"/proc/{process.id}/comm").read_text().strip()
+            seen[f"{process.id} {name}"] = Path(f"/proc/{process.id}/environ").read_bytes()
+    services = {name.partition(" ")[2]: text for name, text in seen.items() if b"LANG=C.UTF-8\0" in text}
+
+    assert {"containerd", "dockerd", "etcd", "kube-apiserver", "kubelet"} <= set(services)
+    assert any(name.endswith(" registry") for name in seen)
+    assert [name for name, text in seen.items() if _CANARY.encode() in text or b"127.0.0.1:1" in text] == []
+    assert _CANARY not in up.stdout
+
+
 def test_a_second_up_changes_nothing(node: Node) -> None:
     """It neither restarts the node nor touches a resource."""
     first = node.lab.process()
@@ -301,24 +355,15 @@ def test_a_script_can_be_fed_to_the_shell(node: Node) -> None:
     assert bad.returncode != 0
 
 
-def test_down_leaves_nothing_and_the_person_s_files_as_they_were(
-    node: Node, personal: dict[str, tuple[int, int] | None]
-) -> None:
-    """The stack destroyed, the lab gone; the last of the module's tests, since it ends the lab."""
-    first = Process.now(node.lab.process() or 0)
-    down = _make(node.lab.folder, "down")
-
-    assert down.returncode == 0, down.stdout
-    assert re.search(r"- +\d+ deleted", down.stdout), down.stdout
-    assert down.stdout.rstrip().endswith(f"the lab in {node.lab.folder} is gone")
-    assert not node.lab.folder.exists()
-    assert not first.is_alive()
+def test_the_person_s_files_are_as_they_were(node: Node, personal: dict[str, tuple[int, int] | None]) -> None:
+    """Neither `make up` nor anything typed on the node wrote to a person's own settings."""
+    assert node.lab.is_ready()
     assert _personal() == personal
 
 
-def test_up_works_in_the_bare_environment_of_sudo(tmp_path: Path) -> None:
-    """With the tools built, `sudo make up` needs neither Go nor anything else of the person's PATH."""
-    lab = tmp_path / "lab"
+def test_up_and_down_in_the_bare_environment_of_sudo_leave_nothing(tmp_path: Path) -> None:
+    """With the tools built, no own PATH is needed; in the end stack and lab are gone."""
+    lab, before = Lab(tmp_path / "lab"), _personal()
     bare = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(Path.home()),
@@ -328,12 +373,17 @@ def test_up_works_in_the_bare_environment_of_sudo(tmp_path: Path) -> None:
     if cache := os.environ.get("XDG_CACHE_HOME"):
         bare["XDG_CACHE_HOME"] = cache
     try:
-        up = _make(lab, "up", env=bare)
-        down = _make(lab, "down", env=bare)
+        up = _make(lab.folder, "up", env=bare)
+        assert up.returncode == 0, up.stdout
+        first = Process.now(lab.process() or 0)
+        down = _make(lab.folder, "down", env=bare)
     finally:
-        Lab(lab).end()
+        lab.end()
 
-    assert up.returncode == 0, up.stdout
     assert "Resources:" in up.stdout
     assert down.returncode == 0, down.stdout
-    assert not lab.exists()
+    assert re.search(r"- +\d+ deleted", down.stdout), down.stdout
+    assert down.stdout.rstrip().endswith(f"the lab in {lab.folder} is gone")
+    assert not lab.folder.exists()
+    assert not first.is_alive()
+    assert _personal() == before

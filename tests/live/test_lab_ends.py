@@ -9,17 +9,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from lab import keeper
 from lab.cgroups import ROOT
 from lab.lifecycle import Lab
+from lab.node import NETWORK_MARK
 from lab.processes import Process
 from tests.live.harness import PROJECT, Node
-from tests.live.observation import until
+from tests.live.observation import descendants, is_there, until
 from tests.live.test_lab import command_of, is_ready, record_of, run_lab, start
 
 _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
@@ -40,26 +43,6 @@ def _keeper(folder: Path) -> int:
     return keeper
 
 
-def _descendants(process: int) -> list[Process]:
-    """All processes below one, as the machine sees them."""
-    parents: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        parents.setdefault(parent, []).append(int(path.parent.name))
-    found, waiting = [], [process]
-    while waiting:
-        for child in parents.get(waiting.pop(), []):
-            waiting.append(child)
-            try:
-                found.append(Process.now(child))
-            except OSError:
-                continue
-    return found
-
-
 def _namespaces(process: int | str) -> set[str]:
     found = set()
     for name in _NAMESPACES:
@@ -68,6 +51,30 @@ def _namespaces(process: int | str) -> set[str]:
         except OSError:
             continue
     return found
+
+
+@contextmanager
+def _held_open(processes: list[Process]) -> Iterator[set[str]]:
+    """The namespaces that these processes have and the test has not.
+
+    Held open, each keeps its number, which another lab beside this one would else be given next.
+    """
+    open_ones: dict[str, int] = {}
+    own = _namespaces("self")
+    try:
+        for process in processes:
+            for name in _NAMESPACES:
+                with suppress(OSError):
+                    handle = os.open(f"/proc/{process.id}/ns/{name}", os.O_RDONLY)
+                    namespace = str(Path(f"/proc/self/fd/{handle}").readlink())
+                    if namespace in open_ones or namespace in own:
+                        os.close(handle)
+                    else:
+                        open_ones[namespace] = handle
+        yield set(open_ones)
+    finally:
+        for handle in open_ones.values():
+            os.close(handle)
 
 
 def _kubelets(folder: Path) -> int:
@@ -86,7 +93,7 @@ def test_a_lab_whose_keeper_was_killed_is_replaced_at_the_next_start(folder: Pat
     """Nothing to clean by hand, also when the start follows at once, while the old node still ends."""
     node = start(folder)
     node.run(["touch", "/data/old"])
-    old, group = _descendants(_keeper(folder)), str(record_of(folder)["cgroup"])
+    old, group = descendants(_keeper(folder)), str(record_of(folder)["cgroup"])
     assert len(old) > 8
 
     os.kill(_keeper(folder), signal.SIGKILL)
@@ -104,7 +111,7 @@ def test_a_lab_whose_keeper_was_killed_can_be_ended_at_once(folder: Path) -> Non
     node = start(folder)
     node.kubectl("run", "sleeper", "--image=alpine:latest", "--image-pull-policy=Never", "--", "sleep", "1000")
     node.wait_for("condition=Ready", "pod/sleeper")
-    old, group = _descendants(_keeper(folder)), str(record_of(folder)["cgroup"])
+    old, group = descendants(_keeper(folder)), str(record_of(folder)["cgroup"])
 
     os.kill(_keeper(folder), signal.SIGKILL)
     node.lab.end()
@@ -174,6 +181,77 @@ def test_a_start_that_was_cut_off_is_made_good_by_the_next(cut: _Cut, folder: Pa
     assert _kubelets(folder) == 1
 
 
+class _CutError(Exception):
+    """Raised where a start is cut off."""
+
+
+def _cut_after_the_fork(folder: Path, monkeypatch: pytest.MonkeyPatch, tail: Sequence[str] = ()) -> Process:
+    """Start a lab, and kill its keeper when the record is there; gives the node's first process.
+
+    The kernel does not bind the node to this keeper, as it does not bind it to any for the first moment after the
+    fork. `tail` runs on the node before the node's own program.
+    """
+    unbound = [word for word in keeper._ENTER if not word.startswith("--kill-child")]
+    monkeypatch.setattr(keeper, "_ENTER", [*unbound, *tail])
+    found: list[Process] = []
+
+    def cut(node: keeper.Keeper, *_: object) -> None:
+        if not tail:
+            until((folder / NETWORK_MARK).exists, "the node to be on its way")
+        until(lambda: node.process() is not None, "the node's process")
+        found.append(Process.now(node.process() or 0))
+        os.kill(_keeper(folder), signal.SIGKILL)
+        raise _CutError
+
+    monkeypatch.setattr(keeper.Keeper, "_wait_for", cut)
+    with pytest.raises(_CutError):
+        Lab(folder).start()
+    monkeypatch.undo()
+    return found[0]
+
+
+@pytest.mark.parametrize("successor", ["start", "end"])
+def test_f13_a_node_that_outlived_its_keeper_is_ended(
+    successor: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the next start or end, which know its first process: with all its services, and at once."""
+    first = _cut_after_the_fork(folder, monkeypatch)
+    until((folder / "services" / "kubelet").exists, "the orphan to start its services")
+    assert first.is_alive()
+
+    if successor == "start":
+        assert is_ready(start(folder))
+    else:
+        Lab(folder).end()
+
+    assert not first.is_alive()
+    assert _kubelets(folder) == (1 if successor == "start" else 0)
+
+
+def test_f13_a_node_without_a_keeper_ends_before_it_touches_anything(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between its fork and the moment the kernel binds the node to it, a keeper leaves no node behind."""
+    first = _cut_after_the_fork(folder, monkeypatch, ["sh", "-c", 'sleep 2; exec "$@"', "late"])
+
+    until(lambda: not first.is_alive(), "the orphan to end by itself", seconds=20)
+    assert not (folder / "node.json").exists()
+    assert not (folder / "mnt").exists()
+
+
+def test_f13_a_late_orphan_does_not_meet_the_node_that_was_started_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record names another keeper by then; there is one node, and it is whole."""
+    first = _cut_after_the_fork(folder, monkeypatch, ["sh", "-c", 'sleep 6; exec "$@"', "late"])
+
+    node = start(folder)
+    until(lambda: not first.is_alive(), "the orphan to end by itself", seconds=20)
+
+    assert is_ready(node)
+    assert _kubelets(folder) == 1
+
+
 @dataclass(frozen=True)
 class _Machine:
     """What a lab might leave on the machine, other labs aside."""
@@ -216,23 +294,23 @@ def test_nothing_stays_on_the_machine(folder: Path, lab: Node) -> None:
     node.wait_for("condition=Ready", "pod/sleeper")
     node.run(["docker", "run", "--detach", "--network=none", "alpine", "sleep", "1000"])
     group = str(record_of(folder)["cgroup"])
-    processes = _descendants(_keeper(folder))
-    namespaces = set().union(*(_namespaces(process.id) for process in processes)) - _namespaces("self")
+    processes = descendants(_keeper(folder))
     during = _Machine.now(lab, group)
-    assert len(processes) > 10
-    assert len(namespaces) > 6
-    assert node.run(["iptables-save"]).stdout.count("-A KUBE-") > 5
-    assert any(name.endswith(group) for name in during.groups)
+    with _held_open(processes) as namespaces:
+        assert len(processes) > 10
+        assert len(namespaces) > 6
+        assert node.run(["iptables-save"]).stdout.count("-A KUBE-") > 5
+        assert any(name.endswith(group) for name in during.groups)
 
-    ended = run_lab(folder, "down")
+        ended = run_lab(folder, "down")
 
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        until(lambda: not any(is_there(process) for process in processes), "the last to be reaped")
+        left = [path for path in Path("/proc").glob("[0-9]*") if _namespaces(path.name) & namespaces]
+        assert left == []
     after = _Machine.now(lab, group)
     assert after == before
     assert (during.mounts, during.interfaces, during.rules) == (before.mounts, before.interfaces, before.rules)
     assert during.folders == before.folders
     assert not folder.exists()
-    until(lambda: not any(Path(f"/proc/{process.id}").exists() for process in processes), "the last to be reaped")
-    left = [path for path in Path("/proc").glob("[0-9]*") if _namespaces(path.name) & namespaces]
-    assert left == []
     assert not [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line]

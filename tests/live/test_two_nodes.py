@@ -15,9 +15,10 @@ import pytest
 
 from lab import cgroups
 from lab.lifecycle import Lab
+from lab.processes import Process
 from lab.topology import FIRST, SECOND
 from tests.live.harness import PROJECT, Node, Result
-from tests.live.observation import until
+from tests.live.observation import descendants, until
 
 HOST_PORT = f"{FIRST.address}:5000"
 BOTH = [FIRST.name, SECOND.name]
@@ -152,10 +153,9 @@ def network_of(process: int | str) -> int:
         return 0
 
 
-def processes_in(networks: set[int]) -> list[str]:
-    """The processes of the machine that live in one of these network namespaces."""
-    found = [path.name for path in Path("/proc").iterdir() if path.name.isdigit()]
-    return [process for process in found if network_of(process) in networks]
+def processes_of(*records: dict[str, object]) -> list[Process]:
+    """All processes of these nodes."""
+    return [process for record in records for process in descendants(int(str(record["keeper"])))]
 
 
 def network_of_node(lab: Lab, name: str) -> int:
@@ -266,7 +266,8 @@ def test_a_restarted_node_is_tied_to_the_other_again(two: Node, node: str) -> No
 def test_a_killed_second_node_is_replaced(two: Node) -> None:
     """Killed from outside it is told from one that runs, and `node add` puts a new one in its place."""
     folder = two.lab.folder / SECOND.name
-    old, network = record_of(folder), network_of_node(two.lab, SECOND.name)
+    old = record_of(folder)
+    processes = processes_of(old)
     uid = two.get("node", SECOND.name)["metadata"]["uid"]
     # Held open, the old network stays for a while, as on a busy machine.
     with Path(f"/proc/{two.lab.process(SECOND.name)}/ns/net").open():
@@ -282,7 +283,8 @@ def test_a_killed_second_node_is_replaced(two: Node) -> None:
     assert f"node {SECOND.name} ({SECOND.address}) is ready" in added.stdout
     assert two.get("node", SECOND.name)["metadata"]["uid"] != uid
     assert groups_of(old) == []
-    assert processes_in({network}) == []
+    assert len(processes) > 3
+    assert [process for process in processes if process.is_alive()] == []
     two.wait_for("condition=Ready", f"pod/web-{SECOND.name}", seconds=120)
     assert ask_from_pod(two, SECOND.name, HOST_PORT) == FIRST.name
 
@@ -311,7 +313,8 @@ def test_an_interrupted_addition_is_replaced(two: Node) -> None:
 def test_a_removed_node_leaves_the_cluster_and_the_machine(two: Node) -> None:
     """Its Node object, processes, control groups, folder and interface are gone; the first node stays."""
     folder = two.lab.folder / SECOND.name
-    record, network = record_of(folder), network_of_node(two.lab, SECOND.name)
+    record = record_of(folder)
+    processes = processes_of(record)
     first = two.lab.process()
 
     run_lab(two.lab.folder, "node", "remove")
@@ -319,7 +322,8 @@ def test_a_removed_node_leaves_the_cluster_and_the_machine(two: Node) -> None:
 
     assert [node["metadata"]["name"] for node in two.get("nodes")["items"]] == [FIRST.name]
     assert groups_of(record) == []
-    assert processes_in({network}) == []
+    assert len(processes) > 3
+    assert [process for process in processes if process.is_alive()] == []
     assert not folder.exists()
     assert SECOND.name not in two.run(["ip", "-brief", "link"]).stdout
     assert two.lab.process() == first
@@ -336,7 +340,7 @@ def test_two_labs_of_two_nodes_run_side_by_side_and_end_without_a_trace(two: Nod
         run_lab(other.lab.folder, "start", "--nodes", "2")
         networks = {network_of_node(other.lab, name) for name in BOTH}
         records = [record_of(other.lab.folder), record_of(other.lab.folder / SECOND.name)]
-        groups = groups_of(*records)
+        groups, processes = groups_of(*records), processes_of(*records)
         nodes = {name: is_ready(other, name) for name in BOTH}
         pods = other.get("pods")["items"]
     finally:
@@ -347,7 +351,8 @@ def test_two_labs_of_two_nodes_run_side_by_side_and_end_without_a_trace(two: Nod
     assert len(networks) == 2
     assert groups
     assert groups_of(*records) == []
-    assert processes_in(networks) == []
+    assert len(processes) > 12
+    assert [process for process in processes if process.is_alive()] == []
     assert not other.lab.folder.exists()
     assert str(other.lab.folder) not in Path("/proc/self/mountinfo").read_text()
     assert sorted(path.name for path in Path("/sys/class/net").iterdir()) == interfaces
