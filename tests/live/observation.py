@@ -112,15 +112,25 @@ class PodHistory:
 
     def numbers(self) -> list[int]:
         """How many there were after each coming and going, Pending and ending ones too; starts with the first."""
-        lines = self.node.kubectl("get", "--raw", f"{_PODS}&watch=1&resourceVersion={self.since}&timeoutSeconds=1")
+        pods = json.loads(self.node.kubectl("get", "--raw", _PODS))["items"]
+        now = {pod["metadata"]["uid"] for pod in pods}
+        for seconds in (1, 10, 60):
+            uids, numbers = self._replay(seconds)
+            if uids == now:
+                return numbers
+        raise AssertionError("the API server gives no whole history of the registry's Pods")
+
+    def _replay(self, seconds: int) -> tuple[set[str], list[int]]:
+        """The changes that the API server sends within some seconds: who is there after them, and the numbers."""
+        watch = f"{_PODS}&watch=1&resourceVersion={self.since}&timeoutSeconds={seconds}"
         uids, numbers = set(self.uids), [len(self.uids)]
-        for line in lines.splitlines():
+        for line in self.node.kubectl("get", "--raw", watch).splitlines():
             event = json.loads(line)
             assert event["type"] in {"ADDED", "MODIFIED", "DELETED"}, event
             (uids.discard if event["type"] == "DELETED" else uids.add)(event["object"]["metadata"]["uid"])
             if len(uids) != numbers[-1]:
                 numbers.append(len(uids))
-        return numbers
+        return uids, numbers
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.live.harness import Node, Stack
+from tests.live.harness import FAILS_WITHIN, Node, Stack
 
 IMAGE = "192.168.99.100:5000/alpine_test@"
 
@@ -77,7 +77,7 @@ def test_c29_a_registry_image_that_is_not_there_is_named_and_the_right_one_mends
     mended = deployed.up()
 
     assert failed.code != 0
-    assert failed.seconds < 90
+    assert failed.seconds < FAILS_WITHIN
     # Node trust, which runs the same image, may be the first to fail.
     assert ": its Pods do not start:" in failed.output
     assert 'failed to resolve reference "docker.io/library/registry:9.9.9"' in failed.output

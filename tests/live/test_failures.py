@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.harness import Node, Stack
+from tests.live.harness import FAILS_WITHIN, Node, Stack
 
 PORT_TAKER = {
     "apiVersion": "v1",
@@ -100,7 +100,7 @@ def test_c21_without_a_docker_engine_nothing_is_begun_and_a_later_up_makes_it_al
     assert failed.changed <= {("created", "cluster")}
     assert ("created", "registry") in resumed.changed
     assert resumed.changed >= PROOF
-    lab.wait_for("jsonpath={.status.phase}=Running", f"pod/{fresh_stack.outputs()['proofPods'][0]}", seconds=5)
+    lab.wait_for("jsonpath={.status.phase}=Running", f"pod/{fresh_stack.outputs()['proofPods'][0]}")
 
 
 def test_an_unreachable_cluster_is_named_and_nothing_is_left_behind(fresh_stack: Stack) -> None:
@@ -115,7 +115,7 @@ def test_an_unreachable_cluster_is_named_and_nothing_is_left_behind(fresh_stack:
     resumed = fresh_stack.up()
 
     assert failed.code != 0
-    assert failed.seconds < 60
+    assert failed.seconds < FAILS_WITHIN
     assert "unreachable" in failed.output
     assert "127.0.0.1:1: connect: connection refused" in failed.output
     assert ("created", "registry") in resumed.changed
@@ -130,7 +130,7 @@ def test_a_stopped_api_server_fails_up_and_leaves_the_state_whole(apiserver_stop
     resumed = apiserver_stopped.up()
 
     assert failed.code != 0
-    assert failed.seconds < 60
+    assert failed.seconds < FAILS_WITHIN
     assert "unreachable" in failed.output
     assert "connect: connection refused" in failed.output
     assert {name for operation, name in resumed.changed if operation == "created"} == set()
@@ -146,7 +146,7 @@ def test_a_taken_host_port_is_named_and_a_later_up_goes_on(fresh_stack: Stack, l
     resumed = fresh_stack.up()
 
     assert failed.code != 0
-    assert failed.seconds < 60
+    assert failed.seconds < FAILS_WITHIN
     assert "1 node(s) didn't have free ports for the requested pod ports" in failed.output
     assert resumed.changed >= PROOF
     assert ("created", "registry") not in resumed.changed

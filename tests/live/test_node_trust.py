@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.topology import FIRST, SECOND
-from tests.live.harness import ADDRESS, CA_FILE, PUSH_ADDRESS, Node, Stack, Update
+from tests.live.harness import ADDRESS, CA_FILE, FAILS_WITHIN, PUSH_ADDRESS, Node, Stack, Update
 from tests.live.observation import NODE_TRUST, named, until, versions
 
 CONTAINERD, DOCKER = "/etc/containerd/certs.d", "/etc/docker/certs.d"
@@ -84,9 +84,9 @@ def joined(mended: Mended, lab: Node) -> str:
 
 
 def test_c15_nodes_without_trust_fail_the_up_with_the_certificate_s_reason(mended: Mended) -> None:
-    """Within its limit of 15 s, and what it takes to get there; the image and the reason are named."""
+    """Within its limit, and what it takes to get there; the image and the reason are named."""
     assert mended.failed.code != 0
-    assert mended.failed.seconds < 45
+    assert mended.failed.seconds < FAILS_WITHIN
     assert "registry-proof-pod: its Pods do not start:" in mended.failed.output
     assert re.search(rf'"https://{ADDRESS}/v2/alpine_test/\S+": {UNTRUSTED}', mended.failed.output)
 
@@ -158,7 +158,7 @@ def test_what_somebody_removes_on_a_node_comes_back(joined: str, lab: Node) -> N
     lab.run(["rm", "-r", *removed], node=joined)
 
     assert len(files(lab, joined)) == len(WRITTEN) - 5
-    until(lambda: files(lab, joined) == before, "what was removed", seconds=15)
+    until(lambda: files(lab, joined) == before, "what was removed", seconds=60)
 
 
 def test_another_tool_s_file_in_place_of_a_removed_one_is_left_alone(joined: str, lab: Node) -> None:
@@ -168,7 +168,7 @@ def test_another_tool_s_file_in_place_of_a_removed_one_is_left_alone(joined: str
     lab.run(["sh", "-c", script, taken, last], node=joined)
     try:
         # The product looks at it after the other, and in the same round.
-        until(lambda: f"{last}/private-registry.crt" in files(lab, joined), "the last folder", seconds=15)
+        until(lambda: f"{last}/private-registry.crt" in files(lab, joined), "the last folder", seconds=60)
         found = {path: digest for path, digest in files(lab, joined).items() if path.startswith(taken)}
     finally:
         lab.run(["rm", "-r", taken], node=joined)

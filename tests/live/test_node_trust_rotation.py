@@ -14,7 +14,7 @@ import pytest
 
 from components.tls.pem import to_pem
 from lab.topology import FIRST, MEMBERS, SECOND
-from tests.live.harness import ADDRESS, CA_FILE, PUSH_ADDRESS, Node, Stack, Update
+from tests.live.harness import ADDRESS, CA_FILE, FAILS_WITHIN, PUSH_ADDRESS, Node, Stack, Update
 from tests.live.observation import REGISTRY_PODS, only_pod, served, until
 
 CONTAINERD, DOCKER = "/etc/containerd/certs.d", "/etc/docker/certs.d"
@@ -271,7 +271,7 @@ def test_another_tool_s_hosts_file_is_named_and_left_alone(deployed: Deployed) -
     said = f"{ANOTHER_TOOL_S} is another tool's: remove it on node {SECOND.name}, or set nodeTrust to off"
 
     assert deployed.refused.code != 0
-    assert deployed.refused.seconds < 45
+    assert deployed.refused.seconds < FAILS_WITHIN
     assert "registry-trust-daemon: its Pods do not start:" in deployed.refused.output
     assert said in deployed.refused.output
     assert deployed.tool_s_file == "# another tool\n"

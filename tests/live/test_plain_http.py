@@ -26,7 +26,7 @@ def _write(lab: Node, path: str, text: str) -> None:
 def _reload_engine(lab: Node, expected: Callable[[list[str]], bool]) -> None:
     """Let the engine read its file again; it answers with its new settings a moment later."""
     lab.run(["sh", "-c", 'kill -HUP "$(cat "$0")"', str(lab.lab.folder / "services" / "docker")])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         info = json.loads(lab.run(["docker", "info", "--format", "{{json .RegistryConfig.IndexConfigs}}"]).stdout)
         if expected([name for name, index in info.items() if not index["Secure"]]):

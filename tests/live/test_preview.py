@@ -30,7 +30,7 @@ while not (folder / "stop").exists():
 """Stands where the registry will be, and notes who comes. It ends by itself when the file `stop` is there."""
 
 
-def _wait_until(condition: Callable[[], bool], what: str, seconds: int = 20) -> None:
+def _wait_until(condition: Callable[[], bool], what: str, seconds: int = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

@@ -69,7 +69,7 @@ def proxied(
     lab.run(["sh", "-c", f"cp /etc/hosts /run/hosts && echo '127.0.0.1 {HOST}' >> /etc/hosts"])
     process = lab.start_process(["nginx", "-c", str(folder / "nginx.conf")], folder / "log")
     try:
-        until(lambda: answers(lab, folder), "nginx to answer", seconds=20)
+        until(lambda: answers(lab, folder), "nginx to answer")
         yield str(trust)
     finally:
         lab.run(["nginx", "-c", str(folder / "nginx.conf"), "-s", "stop"])

@@ -92,12 +92,12 @@ def registry(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
         yield Registry(lab, address)
     finally:
         lab.run(["kill", (folder / "pid").read_text().strip()])
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def wait_for(lab: Node, address: str, log: Path) -> None:
-    """Wait up to ten seconds until the registry asks for a login."""
-    deadline = time.monotonic() + 10
+    """Wait up to a minute until the registry asks for a login."""
+    deadline = time.monotonic() + 60
     command = [
         "curl",
         "--silent",

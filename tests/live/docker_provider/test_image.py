@@ -209,7 +209,7 @@ def test_f15_without_a_docker_engine_each_command_fails_at_once_and_a_later_one_
             stack.up()
         started = time.monotonic()
         result = stack.pulumi(*command.split(), env={"DOCKER_HOST": NOWHERE})
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
         assert result.returncode != 0, command
         said = result.stdout + result.stderr
         assert PLUGIN_S_WORDS in said
@@ -277,13 +277,13 @@ def test_an_interrupt_ends_a_push_quickly(stack: Stack, lab: Node) -> None:
         update, _ = started(f"env {backend} pulumi up --yes --skip-preview --stack dev --non-interactive", "up")
         until(lambda: asked() > 0, "the push to begin")
         signal("INT", "up")
-        assert update.wait(timeout=8) != 0
+        assert update.wait(timeout=30) != 0
         before = asked()
         time.sleep(2)
         assert asked() == before
     finally:
         signal("KILL", "silent")
-        silent.wait(timeout=10)
+        silent.wait(timeout=60)
 
 
 SILENT = """
