@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab.cache import Entry, cache_root, digest_of, locked
 from lab.docker_provider.install import make_plugin
@@ -47,7 +49,8 @@ def set_up(home: Path, pulumi: Path, kubernetes: Path) -> str:
 def _official_docker(pulumi: Path) -> Path | None:
     """The official plugin, from the cache or by one quick try to download it."""
     entry = Entry("plugin-docker", DOCKER_PROVIDER_VERSION)
-    unreachable = cache_root() / ".plugin-docker-unreachable"
+    first_hop = _first_hop()
+    unreachable = cache_root() / f".plugin-docker-unreachable-{digest_of([repr(first_hop).encode()])}"
     with locked("plugin-docker-try"):
         if entry.is_whole():
             return entry.path
@@ -55,12 +58,19 @@ def _official_docker(pulumi: Path) -> Path | None:
             return None
         try:
             # Pulumi itself hangs for minutes without a network route: look first.
-            socket.create_connection((_DOWNLOAD_HOST, 443), timeout=3).close()
+            socket.create_connection(first_hop, timeout=3).close()
             say(f"downloading the official Docker provider {DOCKER_PROVIDER_VERSION}")
             return entry.ensure(lambda folder: _install(folder, pulumi, "docker", DOCKER_PROVIDER_VERSION, None))
         except (OSError, LabError, subprocess.TimeoutExpired):
             unreachable.touch()
             return None
+
+
+def _first_hop() -> tuple[str, int]:
+    """Host and port that a download connects to first: the person's proxy, else the server itself."""
+    proxy = "" if urllib.request.proxy_bypass(_DOWNLOAD_HOST) else urllib.request.getproxies().get("https", "")
+    found = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    return (found.hostname, found.port or 80) if found.hostname else (_DOWNLOAD_HOST, 443)
 
 
 def _install(home: Path, pulumi: Path, name: str, version: str, source: Path | None) -> None:
