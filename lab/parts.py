@@ -89,5 +89,13 @@ def _programs(folder: Path, pattern: str) -> list[Path]:
 
 def actionlint() -> Path:
     """The actionlint program, built when the cache lacks it."""
-    tool = tools.ACTIONLINT
+    return _built(tools.ACTIONLINT)
+
+
+def tls_check() -> Path:
+    """The program that asks Go's TLS about certificates, built when the cache lacks it."""
+    return _built(tools.TLS_CHECK)
+
+
+def _built(tool: tools.Tool) -> Path:
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name

@@ -205,6 +205,7 @@ CONTAINERD = Tool("containerd", f"containerd {CONTAINERD_VERSION} (about 1 minut
 DOCKER = Tool("docker", f"Docker Engine 29, moby {MOBY_VERSION} (about 2 minutes)", _build_docker)
 PAUSE = Tool("pause", "the pause program of Pods", _build_program("."))
 ACTIONLINT = Tool("actionlint", "actionlint", _build_program("github.com/rhysd/actionlint/cmd/actionlint"))
+TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 
 
 def pulumi_on_path() -> Path | None:

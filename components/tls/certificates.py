@@ -63,6 +63,8 @@ class Certificates(pulumi.ComponentResource):
                 pair = _from_settings(tls, exposure, now)
             self.authorities = pulumi.Output.from_input(tls.authorities)
         self.certificate = _public(pair, "certificate")
+        if isinstance(tls, Provided):
+            self.certificate.apply(lambda text: self._warn(tls, text))
         self.key = pair.apply(lambda value: str(value["key"]))
         self.not_after = self.certificate.apply(lambda text: pem.not_after(text).date().isoformat())
         self.fingerprint = self.certificate.apply(pem.fingerprint)
@@ -116,6 +118,12 @@ class Certificates(pulumi.ComponentResource):
                 resource=self,
             )
         return asdict(leaf)
+
+    def _warn(self, tls: Provided, certificate: str) -> None:
+        doubt = tls.doubt(certificate)
+        if doubt:
+            key = "tlsSecret" if tls.tls_secret else "tlsCertificate"
+            pulumi.log.warn(f"private-registry:{key} {doubt}", resource=self)
 
     def _from_secret(
         self, name: str, tls: Provided, exposure: HostPort, namespace: str, now: datetime

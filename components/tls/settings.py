@@ -12,10 +12,12 @@ from ..cluster.names import check_object_name
 from ..exposure.host_port import HostPort
 from ..problems import Place, Problems
 from ..sections import SecretText, config_set, is_known
-from . import issuing, pem, rules
+from . import issuing, path, pem, rules
+from .parsed import title
 from .pem import Pair
 
 _CERTIFICATE: Final[Place] = ("tlsCertificate", config_set("tlsCertificate <file>"))
+_CA: Final[Place] = ("tlsCa", f"{config_set('tlsCa <file>')}, or `pulumi config rm tlsCa` for a public CA")
 _KEY: Final[Place] = (
     "tlsKey",
     "`pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`",
@@ -48,10 +50,11 @@ class Generated:
 class Provided:
     """A certificate that is made elsewhere: as PEM or paths, or in a Secret."""
 
-    tls_certificate: SecretText = ""
+    # Not shown, since a private key may be among the certificates by mistake.
+    tls_certificate: SecretText = field(default="", repr=False)
     tls_key: SecretText = field(default="", repr=False)
     tls_secret: str = ""
-    tls_ca: str = ""
+    tls_ca: str = field(default="", repr=False)
 
     encrypted: ClassVar = True
     carries_loopback: ClassVar = False
@@ -66,7 +69,7 @@ class Provided:
                     raise ValueError("must not be set beside tlsCertificate and tlsKey")
         else:
             self._check_pair(problems, exposure)
-        with problems.caught("tlsCa", f"{config_set('tlsCa <file>')}, or `pulumi config rm tlsCa` for a public CA"):
+        with problems.caught(*_CA):
             _ = self.authorities
             with problems.caught("tlsCa", f"{config_set('tlsCa <file>')} with the CAs of this certificate alone"):
                 pem.check_size(self.authorities)
@@ -94,15 +97,31 @@ class Provided:
         `certificate` and `key` are how messages call the two.
         """
         problems = Problems()
-        pair = _checked_pair(problems, given, exposure.names_needed, certificate, key)
+        pair = self._checked_pair(problems, given, exposure.names_needed, certificate, key)
         problems.raise_late()
+        chain = pem.certificates(pair.certificate)
+        authorities = pem.certificates(self.authorities) if self.tls_ca else []
         with problems.caught(*certificate):
-            chain = pem.certificates(pair.certificate)
             rules.check_valid(chain[0], now)
-            if self.authorities:
-                rules.check_chain(chain, pem.certificates(self.authorities), exposure.address.host, now)
+            try:
+                path.check_chain(chain, authorities, now)
+            except path.AuthorityError as broken:
+                with problems.caught(*_CA):
+                    raise broken from None
         problems.raise_late()
         return pair
+
+    def doubt(self, certificate: str) -> str:
+        """Say why clients may not be able to verify a chain in PEM that was not refused, or give an empty text."""
+        chain = pem.certificates(certificate)
+        issuer = "" if self.tls_ca else path.missing_issuer(chain)
+        if not issuer:
+            return ""
+        return (
+            f"holds no certificate of {issuer}, which issued {title(chain[0])}: clients that know only the root "
+            "above it cannot verify it; fix: put the certificates between it and its root behind it into the same "
+            f"file, or, if it is of a CA that nodes do not know, {config_set('tlsCa <file>')}"
+        )
 
     def _check_pair(self, problems: Problems, exposure: HostPort) -> None:
         for value, where in ((self.tls_certificate, _CERTIFICATE), (self.tls_key, _KEY)):
@@ -112,7 +131,29 @@ class Provided:
         if is_known(self.tls_certificate) and is_known(self.tls_key):
             texts = self._read(problems, self.tls_certificate, self.tls_key)
             if len(texts) == len((_CERTIFICATE, _KEY)):
-                _checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
+                self._checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
+
+    def _checked_pair(
+        self, problems: Problems, given: Pair, names: Iterable[str], certificate: Place, key: Place
+    ) -> Pair:
+        """Check a certificate made elsewhere for these names, and its key; give both in one spelling.
+
+        What is given comes back as it was if it is wrong.
+        """
+        chain: list[Certificate] = []
+        with problems.caught(*certificate):
+            chain = pem.certificates(given.certificate)
+            path.check_readable(chain)
+            rules.check_server(chain[0], names)
+            with problems.caught("tlsCa", f"`pulumi config set tlsCa <file>`, with the file of {certificate[0]}"):
+                if not self.tls_ca and path.signed_itself(chain[0]):
+                    raise ValueError(f"must be set, since {title(chain[0])} signed itself, and no client knows it")
+        with problems.caught(*key):
+            private_key = pem.private_key(given.key)
+            if chain:
+                rules.check_match(private_key, chain)
+                return Pair(pem.to_pem(chain), pem.key_to_pem(private_key))
+        return given
 
     def _read(self, problems: Problems, certificate: str, key: str) -> list[str]:
         texts = []
@@ -148,20 +189,3 @@ Tls = Generated | Provided | Plain
 
 KINDS: Final[Mapping[str, type[Tls]]] = {"generated": Generated, "provided": Provided, "off": Plain}
 """By the value of the stack's key `tls`."""
-
-
-def _checked_pair(problems: Problems, given: Pair, names: Iterable[str], certificate: Place, key: Place) -> Pair:
-    """Check a certificate made elsewhere for these names, and its key; give both in one spelling.
-
-    What is given comes back as it was if it is wrong.
-    """
-    chain: list[Certificate] = []
-    with problems.caught(*certificate):
-        chain = pem.certificates(given.certificate)
-        rules.check_server(chain[0], names)
-    with problems.caught(*key):
-        private_key = pem.private_key(given.key)
-        if chain:
-            rules.check_match(private_key, chain)
-            return Pair(pem.to_pem(chain), pem.key_to_pem(private_key))
-    return given

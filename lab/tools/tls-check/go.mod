@@ -1,0 +1,3 @@
+module private-registry/lab/tls-check
+
+go 1.26
