@@ -157,7 +157,7 @@ class Authority:
         fields = [part.whole for part in der.only(certificate.tbs_certificate_bytes).parts()]
         fields[2] = tlv(der.SEQUENCE, algorithm)
         to_be_signed = tlv(der.SEQUENCE, *change(fields))
-        hashed = hashes.SHA1() if algorithm == ECDSA_SHA1 else hashes.SHA256()
+        hashed = hashes.SHA1() if algorithm == ECDSA_SHA1 else hashes.SHA256()  # noqa: S303 - to see it refused
         signature = self.key.sign(to_be_signed, ec.ECDSA(hashed))
         whole = tlv(der.SEQUENCE, to_be_signed, fields[2], tlv(der.BIT_STRING, b"\0", signature))
         return pem_block("CERTIFICATE", whole)

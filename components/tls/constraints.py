@@ -31,6 +31,8 @@ class GeneralNames:
     ip: tuple[IpAddress, ...] = ()
     email: tuple[str, ...] = ()
     uri: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    """Those that servers are looked up by, DNS names and IP addresses, in their order."""
 
     @classmethod
     def read(cls, parts: Sequence[der.Element]) -> GeneralNames:
@@ -46,6 +48,11 @@ class GeneralNames:
             tuple(ipaddress.ip_address(address) for address in addresses),
             tuple(_texts(parts, _EMAIL)),
             uris,
+            tuple(
+                part.content.decode() if part.tag == _DNS else str(ipaddress.ip_address(part.content))
+                for part in parts
+                if part.tag in {_DNS, _IP}
+            ),
         )
 
     @property

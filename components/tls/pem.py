@@ -38,7 +38,7 @@ _KEY_LABEL: Final = "PRIVATE KEY"
 _CERTIFICATE_LABELS: Final = ("CERTIFICATE", "X509 CERTIFICATE")
 _BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----((?:(?!-----).)*)-----END \1-----", re.DOTALL)
 _HEADERS: Final = re.compile(r"(?:\s*[\w-]+:[^\r\n]*(?:\r\n|\r|\n))+")
-_BASE64: Final = re.compile(r"\s*(?:MII|LS0tLS1CRUdJTi)[A-Za-z0-9+/=\s]{64,}$")
+_BASE64: Final = re.compile(r"\s*(?:M[A-P]|LS0tLS1CRUdJTi)[A-Za-z0-9+/=\s]{60,}")
 """Of DER, or of PEM."""
 _PSS: Final = bytes.fromhex("06092a864886f70d01010a")
 """The object identifier of RSA-PSS in DER."""
@@ -103,12 +103,14 @@ def read(text: str) -> str:
     """Give PEM: `text` itself, or the content of the file that it names. Raises ValueError."""
     if is_content(text):
         return text
-    # No echo below: a key that has lost its first line looks like a path.
-    if _BASE64.match(text):
-        raise ValueError("must be PEM, or the path of a PEM file, got base64 without its -----BEGIN line")
     try:
         content = Path(text).expanduser().read_bytes()
     except (OSError, ValueError, RuntimeError) as problem:
+        # No echo: a key that has lost its first line looks like a path.
+        if _BASE64.fullmatch(text):
+            raise ValueError(
+                "must be PEM, or the path of a PEM file, got base64 without its -----BEGIN line"
+            ) from None
         reason = problem.strerror if isinstance(problem, OSError) else "not a path"
         raise ValueError(f"must be PEM, or the path of a PEM file; as a path: {reason}") from None
     return _text(content)

@@ -43,7 +43,7 @@ def check_server(leaf: Certificate, names: Iterable[str]) -> None:
         raise ValueError("must be for servers, but its extended key usage leaves out serverAuth")
     # The common name is not looked at: no client of today does.
     carried = parsed.names
-    written = [*carried.dns, *map(str, carried.ip)]
+    written = carried.shown
     missing = [name for name in names if not _carries(carried, name)]
     if missing:
         wanted = " and ".join(_described(name, written) for name in missing)

@@ -17,7 +17,7 @@ from pulumi.runtime.proto import resource_pb2
 
 from components.settings import Plain, Settings
 from components.stack_configuration import compose
-from components.tls import issuing, pem, rules
+from components.tls import issuing, path, pem, rules
 from components.tls.certificates import Certificates
 from components.tls.pem import Pair
 from tests.authority import DAY, NOW, Authority
@@ -179,7 +179,7 @@ def test_outputs_fit_each_other() -> None:
 
     rules.check_match(pem.private_key(clear(state.outputs["key"])), chain)
     rules.check_server(chain[0], issuing.names_of(("10.0.0.5", "push.test"), "registry", "team"))
-    rules.check_chain(chain, pem.certificates(state.text("authorities")), "10.0.0.5", NOW)
+    path.check_chain(chain, pem.certificates(state.text("authorities")), NOW)
     assert state.text("not_after") == "2026-03-02"
     assert state.text("fingerprint") == pem.fingerprint(state.text("certificate"))
     assert state.one(CERTIFICATES).outputs == {
@@ -262,9 +262,9 @@ def test_raised_generation_trusts_new_and_old_ca_and_signs_with_the_new() -> Non
 
     assert set(second.all(STASH)) == set(first.all(STASH)) | {"registry-ca-2"}
     assert pem.to_pem([old]) == first.text("authorities")
-    rules.check_chain(pem.certificates(second.text("certificate")), [new], "10.0.0.5", NOW)
+    path.check_chain(pem.certificates(second.text("certificate")), [new], NOW)
     with pytest.raises(ValueError, match="neither there nor in the chain"):
-        rules.check_chain(pem.certificates(second.text("certificate")), [old], "10.0.0.5", NOW)
+        path.check_chain(pem.certificates(second.text("certificate")), [old], NOW)
 
 
 def test_generation_raised_again_drops_the_oldest_ca() -> None:

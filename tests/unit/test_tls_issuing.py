@@ -1,9 +1,8 @@
-"""Certificates: how they are made, renewed, read and written."""
+"""Certificates that are made here: their parts, and when they are renewed."""
 
 from __future__ import annotations
 
 import ipaddress
-import re
 import shutil
 import ssl
 import subprocess
@@ -13,15 +12,13 @@ from typing import Final, TypeVar
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from components import clock
 from components.tls import issuing, pem
 from components.tls.rules import check_match
-from tests.authority import DAY, NOW, SERVES, SIGNS, key_pem, one
+from tests.authority import DAY, NOW, SERVES, SIGNS, one
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 WEAK_BITS: Final = 1024
@@ -262,180 +259,3 @@ def test_lifetimes_that_are_too_short_or_too_long_are_refused(days: int) -> None
 def test_both_ends_of_the_lifetimes_are_allowed(days: int) -> None:
     """The limits themselves."""
     issuing.check_days(days)
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("2025-03-01", datetime(2025, 3, 1, tzinfo=UTC)),
-        ("2025-03-01T10:00:00", datetime(2025, 3, 1, 10, tzinfo=UTC)),
-        ("2025-03-01T10:00:00+02:00", datetime(2025, 3, 1, 8, tzinfo=UTC)),
-        ("2025-03-01T10:00:00Z", datetime(2025, 3, 1, 10, tzinfo=UTC)),
-        ("", NOW),
-    ],
-)
-def test_clock_can_be_set(text: str, moment: datetime) -> None:
-    """By a date or a time; an empty variable is none."""
-    assert clock.clock({"PRIVATE_REGISTRY_NOW": text}, NOW) == moment
-
-
-def test_clock_is_the_machines_unless_set() -> None:
-    """As for everyone."""
-    assert clock.clock({}, NOW) == NOW
-
-
-@pytest.mark.parametrize("text", ["tomorrow", "0001-01-01", "1969-12-31", "9999-12-31"])
-def test_clock_that_is_no_time_of_a_certificate_is_refused(text: str) -> None:
-    """By the variable's name, with the rule and an example."""
-    with pytest.raises(
-        ValueError, match=r"^PRIVATE_REGISTRY_NOW must be a .* from 1970 to 2999, as in "
-    ) as refused:
-        clock.clock({"PRIVATE_REGISTRY_NOW": text}, NOW)
-    assert str(refused.value).endswith(f'got "{text}"')
-
-
-# Reading what is given
-
-
-def test_content_is_itself_and_a_path_is_read(
-    tmp_path: Path, ca: pem.Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also below the home folder."""
-    (tmp_path / "ca.crt").write_text(ca.certificate)
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    assert pem.is_content(ca.certificate) and not pem.is_content("~/ca.crt")
-    for text in (ca.certificate, str(tmp_path / "ca.crt"), "~/ca.crt"):
-        assert pem.read(text) == ca.certificate
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("canary", "No such file or directory"),
-        ("canary" * 1000, "File name too long"),
-        ("canary\0", "not a text"),
-        ("~canary/key", "not a text"),
-    ],
-)
-def test_what_cannot_be_read_is_not_echoed(text: str, reason: str) -> None:
-    """It may be a key that has lost its first line."""
-    with pytest.raises(ValueError, match=f"^must be PEM, or the path of a PEM file; as a path: {reason}$"):
-        pem.read(text)
-
-
-def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """Such as a certificate in DER."""
-    (tmp_path / "ca.der").write_bytes(b"\x30\x82\xff")
-
-    with pytest.raises(ValueError, match=r"as a path: not a text$"):
-        pem.read(str(tmp_path / "ca.der"))
-
-
-def test_comments_between_certificates_are_dropped(ca: pem.Pair, leaf: pem.Pair) -> None:
-    """What tools write there is no change of the certificate."""
-    text = f"subject=CN=x\r\n{leaf.certificate}\n\n# root\n{ca.certificate}"
-
-    assert pem.to_pem(pem.certificates(text)) == leaf.certificate + ca.certificate
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "-----BEGIN CERTIFICATE-----",
-        "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n",
-        "\ud800",
-    ],
-)
-def test_text_that_holds_no_certificate_is_refused(text: str) -> None:
-    """Or a broken one."""
-    with pytest.raises(
-        ValueError, match=r"^must be one or more certificates in PEM \(-----BEGIN CERTIFICATE-----\)$"
-    ):
-        pem.certificates(text)
-
-
-def test_private_key_among_certificates_is_refused(leaf: pem.Pair) -> None:
-    """There it would stand in clear."""
-    with pytest.raises(ValueError, match=r"^must hold certificates only, got a private key too$"):
-        pem.certificates(leaf.certificate + leaf.key)
-
-
-@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
-@pytest.mark.parametrize(
-    "form", [serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL]
-)
-def test_ec_keys_are_read_in_both_forms(curve: ec.EllipticCurve, form: serialization.PrivateFormat) -> None:
-    """And written in one."""
-    key = ec.generate_private_key(curve)
-
-    assert pem.key_to_pem(pem.private_key(key_pem(key, form))) == key_pem(key)
-
-
-@pytest.mark.skipif(not shutil.which("openssl"), reason="it is the tool that writes keys in this way")
-def test_ec_key_after_its_parameters_is_read() -> None:
-    """As `openssl ecparam -genkey` writes them."""
-    text = subprocess.run(
-        ["openssl", "ecparam", "-name", "prime256v1", "-genkey"], capture_output=True, text=True, check=True
-    ).stdout
-
-    assert text.startswith("-----BEGIN EC PARAMETERS-----")
-    assert isinstance(pem.private_key(text), ec.EllipticCurvePrivateKey)
-
-
-def test_rsa_key_of_2048_bits_is_read() -> None:
-    """The least there is."""
-    key = rsa.generate_private_key(65537, 2048)
-
-    assert pem.key_to_pem(pem.private_key(key_pem(key))) == key_pem(key)
-
-
-def refused_key(text: str) -> str:
-    """Give what is said of a key, which is never the key."""
-    with pytest.raises(ValueError) as refused:
-        pem.private_key(text)
-    assert text.splitlines()[1] not in str(refused.value)
-    return str(refused.value)
-
-
-def test_key_with_a_passphrase_is_refused() -> None:
-    """Nobody is there to type it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-
-    assert refused_key(key_pem(key, passphrase=b"x")) == (
-        "must be without a passphrase, for which the registry could not ask"
-    )
-
-
-def test_text_that_holds_no_key_is_refused(leaf: pem.Pair) -> None:
-    """A certificate, or a key cut in half."""
-    for text in (leaf.certificate, leaf.key[:100]):
-        assert refused_key(text) == "must be a private key in PEM (-----BEGIN PRIVATE KEY-----)"
-
-
-@pytest.mark.parametrize(
-    ("key", "kind"),
-    [
-        (rsa.generate_private_key(65537, WEAK_BITS), f"RSA of {WEAK_BITS} bits"),
-        (ec.generate_private_key(ec.SECP256K1()), "EC on secp256k1"),
-        (ed25519.Ed25519PrivateKey.generate(), "another kind"),
-    ],
-    ids=["rsa", "ec", "ed25519"],
-)
-def test_weak_and_unusual_keys_are_refused(
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, kind: str
-) -> None:
-    """Not every client could use them."""
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-
-    assert refused_key(text) == f"must be RSA of at least 2048 bits or EC on P-256, P-384 or P-521, got {kind}"
-
-
-def test_fingerprint_is_that_of_the_text(leaf: pem.Pair, ca: pem.Pair) -> None:
-    """The same for the same, another for another."""
-    assert pem.fingerprint(leaf.certificate) == pem.fingerprint(pem.to_pem([one(leaf)]))
-    assert len({pem.fingerprint(text) for text in (leaf.certificate, ca.certificate)}) == 2
-    assert re.fullmatch("[0-9a-f]{64}", pem.fingerprint(leaf.certificate))
