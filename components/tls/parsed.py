@@ -7,8 +7,7 @@ reads keys and names that Go refuses. So the parts that decide are taken from th
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final

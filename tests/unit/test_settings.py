@@ -361,7 +361,9 @@ def test_key_that_cannot_be_read_is_not_shown() -> None:
     body = "".join(pair.key.splitlines()[1:-1])
     [problem] = problems(**provided(Pair(pair.certificate, body)))
 
-    assert problem.startswith("private-registry:tlsKey must be PEM, or the path of a PEM file; as a path: ")
+    assert problem.startswith(
+        "private-registry:tlsKey must be PEM, or the path of a PEM file, got base64 without its -----BEGIN line; fix: "
+    )
     assert body[:20] not in problem
 
 
