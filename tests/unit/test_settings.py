@@ -362,7 +362,7 @@ def test_key_that_cannot_be_read_is_not_shown() -> None:
     [problem] = problems(**provided(Pair(pair.certificate, body)))
 
     assert problem.startswith(
-        "private-registry:tlsKey must be PEM, or the path of a PEM file, got base64 without its -----BEGIN line; fix: "
+        "private-registry:tlsKey must be PEM, or the path of a PEM file, got base64 without its -----BEGIN line; "
     )
     assert body[:20] not in problem
 
