@@ -102,4 +102,5 @@ def docker(of: Specification) -> list[str]:
         "--iptables=false",
         "--ip6tables=false",
         f"--cgroup-parent=/{of.cgroup}",
+        "--feature=time-namespaces=false",  # Debian's runc 1.1 does not know them, and each container would fail
     ]

@@ -214,10 +214,8 @@ def test_the_second_node_has_credentials_of_its_own(lab: Node) -> None:
 def test_no_registry_is_known_from_the_start(lab: Node, node: str) -> None:
     """The folders for registries' trust are there and empty, and nothing of the machine's own shows through."""
     found = lab.run(["find", "/etc/containerd", "/etc/docker", "-mindepth", "1"], node=node).stdout.split()
-    engines = {"/etc/docker/key.json"} if node == FIRST.name else set()
 
-    own = {"/etc/containerd/certs.d", "/etc/containerd/config.toml", "/etc/docker/certs.d"}
-    assert set(found) == own | engines
+    assert set(found) == {"/etc/containerd/certs.d", "/etc/containerd/config.toml", "/etc/docker/certs.d"}
 
 
 @pytest.mark.parametrize("node", BOTH)
