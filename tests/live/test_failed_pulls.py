@@ -80,7 +80,7 @@ def test_c29_a_registry_image_that_is_not_there_is_named_and_the_right_one_mends
     assert failed.seconds < FAILS_WITHIN
     # Node trust, which runs the same image, may be the first to fail.
     assert ": its Pods do not start:" in failed.output
-    assert 'failed to resolve reference "docker.io/library/registry:9.9.9"' in failed.output
+    assert 'failed to pull and unpack image "docker.io/library/registry:9.9.9": failed to resolve ' in failed.output
     assert mended.code == 0
     assert lab.registry("/v2/").status == 200
     assert proof_runs(deployed, lab)
