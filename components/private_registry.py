@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pulumi
 
 from .access.pull_secrets import pull_secrets
+from .cluster.conflicts import Door
 from .cluster.diagnosis import Explain, bound
+from .cluster.ownership import Ownership, Wanted
 from .cluster.situation import Situation
 from .cluster.taints import Ask, Taints
 from .commands import commands
@@ -25,8 +27,9 @@ class PrivateRegistry(pulumi.ComponentResource):
 
     Needs a Kubernetes and a Docker provider, as `opts.providers` or the stack's default ones. The Kubernetes
     one should have `enable_secret_mutable`, so that a new password does not remove the pull secret for a moment.
-    `explain` (see `cluster.diagnosis`) is asked why an object failed, and what to do. `now` is the clock's time
-    unless given.
+    `explain` (see `cluster.diagnosis`) is asked why an object failed, and what to do. `ask` (see
+    `cluster.ownership`) asks the cluster what is there already; without it, a preview does not notice what others
+    made under the same names. `now` is the clock's time unless given.
     """
 
     address: str
@@ -53,12 +56,20 @@ class PrivateRegistry(pulumi.ComponentResource):
     ) -> None:
         super().__init__("private-registry:index:PrivateRegistry", name, None, opts)
         hook = explain(_situation(name, settings)) if explain else None
-        child = pulumi.ResourceOptions(parent=self)
-        bounded = pulumi.ResourceOptions(
-            parent=self, custom_timeouts=settings.cluster.time_limit, hooks=bound(hook)
-        )
         exposure, tls, access, nodes = settings.exposure, settings.tls, settings.access, settings.nodes
         server_settings, storage, cluster = settings.server, settings.storage, settings.cluster
+        wanted = Wanted(
+            namespace=cluster.namespace,
+            pull_secret_name=access.pull_secret_name,
+            pull_namespaces=access.pull_namespaces,
+            door=None if storage.remove_data else Door(storage.node, exposure.port),
+            namespaces_are_made_here=bool(opts and opts.depends_on),
+        )
+        ownership = Ownership(name, self, wanted, ask)
+        child = pulumi.ResourceOptions(parent=self, transformations=[ownership.mark])
+        bounded = pulumi.ResourceOptions.merge(
+            child, pulumi.ResourceOptions(custom_timeouts=cluster.time_limit, hooks=bound(hook))
+        )
         self.address, self.push_address = str(exposure.address), str(exposure.push_address)
         self.pull_secret_name = access.pull_secret_name
         self.commands = commands(exposure, tls, access.username, settings.proof.image(exposure.addresses))
@@ -135,6 +146,7 @@ class PrivateRegistry(pulumi.ComponentResource):
                 child,
                 hook,
             )
+        ownership.claim()
         self.register_outputs({"address": self.address, "pushAddress": self.push_address})
 
 

@@ -183,6 +183,24 @@ def _off_node(found: re.Match[str], _: Situation, __: str) -> str:
     return off_node(found[1])
 
 
+def _taken(found: re.Match[str], situation: Situation, namespace: str) -> str:
+    kind, name = found[1], found[2]
+    is_pull_secret = kind == "secret" and name == situation.pull_secret
+    setting = "pullSecretName" if is_pull_secret else "namespace"
+    return (
+        f"{kind} {name} of namespace {namespace} is another's: choose another place by "
+        f"`pulumi config set {setting} <name>`, or, if nobody needs it, `kubectl delete {kind}/{name} "
+        f"--namespace {namespace}`"
+    )
+
+
+def _written_by_others(_: re.Match[str], __: Situation, namespace: str) -> str:
+    return (
+        f"an object of this name in namespace {namespace} is another's: choose another place by "
+        "`pulumi config set namespace <name>` (for a pull secret `pullSecretName`), or have its owner remove it"
+    )
+
+
 def _describe(kind: str, namespace: str) -> str:
     return f"`kubectl describe {kind} --namespace {namespace}` shows it"
 
@@ -200,6 +218,8 @@ _RULES: Final = tuple(
         (r"failed calling webhook \"?([^\":\s]+)", _webhook_off),
         (r"unable to create new content in namespace (\S+) because it is being terminated", _ending),
         (r"namespaces? \"([^\"]+)\" not found", _no_namespace),
+        (r"\b(\w+?)s(?:\.[\w.]+)? \"([^\"]+)\" already exists", _taken),
+        (r"Apply failed with \d+ conflicts?", _written_by_others),
         (r"cannot (\w+) resource \"([^\"]+)\"", _forbidden),
         (r"[Tt]he node was low on resource: \S+|node had condition: \[(?:Disk|Memory)Pressure", _evicted),
         (r"[Ee]phemeral local storage usage exceeds|exceeded its local ephemeral storage limit", _ephemeral),

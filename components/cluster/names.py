@@ -1,5 +1,6 @@
 """What Kubernetes allows as a name of an object. A broken rule is a `ValueError` whose text begins with "must"."""
 
+import hashlib
 import re
 from typing import Final
 
@@ -24,3 +25,12 @@ def check_object_name(name: str) -> None:
         raise ValueError(
             f'must be a Kubernetes name (lower-case letters, digits, inner hyphens and dots), got "{name}"'
         )
+
+
+def object_name(text: str) -> str:
+    """Return a name for an object: the text, or where that is too long its beginning and a hash of it."""
+    if len(text) <= _LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    # What is cut off may end in a dot or hyphen, after which no hyphen can follow.
+    return f"{text[: _LONGEST - 9].rstrip('.-')}-{digest}"

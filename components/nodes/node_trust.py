@@ -76,7 +76,11 @@ class NodeTrust(pulumi.ComponentResource):
         mounts: list[VolumeMountArgsDict] = [
             {"name": f"certs-{i}", "mount_path": f"/nodes{path}"} for i, path in enumerate(runtimes)
         ]
+        annotations = {}
         if tls.has_own_ca:
+            # New CAs start new Pods, which write them.
+            told = pulumi.Output.from_input(authorities).apply(pem.fingerprint)
+            annotations["private-registry/authorities"] = told
             bundle = _bundle(name, cluster.namespace, authorities, bounded)
             volumes.append({"name": "authorities", "config_map": {"name": bundle}})
             mounts.append({"name": "authorities", "mount_path": _AUTHORITIES, "read_only": True})
@@ -92,7 +96,7 @@ class NodeTrust(pulumi.ComponentResource):
                     "rolling_update": {"max_surge": "100%", "max_unavailable": 0},
                 },
                 "template": {
-                    "metadata": {"labels": labels("node-trust", name)},
+                    "metadata": {"labels": labels("node-trust", name), "annotations": annotations},
                     "spec": {
                         "automount_service_account_token": False,
                         "enable_service_links": False,
@@ -142,19 +146,14 @@ def _bundle(
 ) -> pulumi.Output[str]:
     """Declare the ConfigMap of the CAs, and give its name.
 
-    A variable of a process ends at 128 KiB, and companies have bundles of more. Each content has a name of its own:
-    a Pod that starts again during an update finds the content that its own DaemonSet was given.
+    A variable of a process ends at 128 KiB, and companies have bundles of more. Its name is fixed, so that the next
+    `up` finds it again; a Pod that starts again during an update trusts the new CAs a moment earlier.
     """
-    text = pulumi.Output.from_input(authorities)
+    bundle = f"{name}-authorities"
     made = kubernetes.core.v1.ConfigMap(
-        f"{name}-authorities",
-        metadata={
-            "name": text.apply(lambda known: f"{name}-{pem.fingerprint(known)[:10]}"),
-            "namespace": namespace,
-            "labels": labels("node-trust", name),
-        },
-        immutable=True,
-        data={"ca.crt": text},
+        bundle,
+        metadata={"name": bundle, "namespace": namespace, "labels": labels("node-trust", name)},
+        data={"ca.crt": authorities},
         opts=opts,
     )
     return made.metadata["name"].apply(str)

@@ -11,6 +11,7 @@ import pulumi_kubernetes as kubernetes
 from ..access.settings import Access
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels
+from ..cluster.names import object_name
 from ..cluster.placement import on_node
 from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
@@ -80,6 +81,8 @@ class ImageProof(pulumi.ComponentResource):
             return kubernetes.core.v1.Pod(
                 resource,
                 metadata={
+                    # A fixed name: after an `up` that was killed, the next one finds the Pod again.
+                    "name": object_name(resource),
                     "namespace": access.pull_namespaces[0],
                     "labels": labels("proof", name),
                     # The provider's own wait for a Pod starts anew at each event of any Pod around it (4.25).
@@ -109,6 +112,7 @@ class ImageProof(pulumi.ComponentResource):
                     parent=self,
                     depends_on=[server.deployment, *secrets],
                     replace_on_changes=["spec"],
+                    delete_before_replace=True,
                     # New accounts are proven by a new pull.
                     replacement_trigger=server.revision,
                     custom_timeouts=cluster.time_limit,

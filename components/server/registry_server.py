@@ -14,6 +14,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgsDict,
     VolumeMountArgsDict,
 )
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from ..access.accounts import htpasswd, http_secret
 from ..cluster.diagnosis import bound
@@ -152,7 +153,9 @@ class RegistryServer(pulumi.ComponentResource):
         content: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions,
     ) -> kubernetes.core.v1.Secret:
-        return kubernetes.core.v1.Secret(name, metadata={"namespace": namespace}, string_data=content, opts=opts)
+        # A fixed name: after an `up` that was killed, the next one finds the Secret again.
+        metadata: ObjectMetaArgsDict = {"name": name, "namespace": namespace}
+        return kubernetes.core.v1.Secret(name, metadata=metadata, string_data=content, opts=opts)
 
 
 def _container(server: Server, port: int, storage: HostFolder, *, encrypted: bool) -> ContainerArgsDict:

@@ -15,6 +15,8 @@ from tests.authority import NOW
 from tests.components.recorder import Recorder
 
 SEED: Final = "5e" * 32
+OWNER: Final = "organization/private-registry/dev/registry#0123456789abcdef"
+"""The mark on all objects."""
 PASSWORD: Final = 'canary "é" canary'
 NEEDED: Final = {"host": "10.0.0.5", "node": "node-1", "password": PASSWORD}
 
@@ -37,6 +39,7 @@ CA: Final = issuing.make_ca(NOW)
 CERTIFICATE: Final = issuing.make_leaf(CA, ["10.0.0.5"], 365, NOW)
 KEPT: Final[Mapping[str, Any]] = {
     "registry-seed": SEED,
+    "registry-owner": OWNER,
     "registry-ca-1": asdict(CA),
     "registry-certificate": asdict(CERTIFICATE),
     "registry-renewals-since": NOW.isoformat(),

@@ -79,6 +79,7 @@ class Recorder(mocks.MockMonitor):
                     engine=mocks.MockEngine(logging.getLogger("pulumi")),
                     project=PROJECT,
                     stack=STACK,
+                    organization="organization",
                     dry_run=self._preview,
                 )
             )
@@ -157,15 +158,7 @@ class Recorder(mocks.MockMonitor):
             return {"output": given}
         if request.type == "docker:index/image:Image" and not self._preview:
             return {"repoDigest": f"{wire['imageName'].rpartition(':')[0]}@{DIGEST}"}
-        if request.type.startswith("kubernetes:"):
-            # Names are chosen before a preview, so that it knows them too.
-            return {"metadata": {"name": autonamed(request.name), **wire["metadata"]}}
         return {}
-
-
-def autonamed(name: str) -> str:
-    """Give the name of a Kubernetes object that was registered without one."""
-    return f"{name}-1a2b3c4d"
 
 
 def without_secrets(value: object) -> str:

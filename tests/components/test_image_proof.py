@@ -14,7 +14,7 @@ from tests.components.declaration import (
     declared,
     pinned_to,
 )
-from tests.components.recorder import DIGEST, Secret, autonamed
+from tests.components.recorder import DIGEST, Secret
 
 
 def test_image_is_pushed_through_the_push_address() -> None:
@@ -103,7 +103,7 @@ def test_each_proof_node_gets_a_pod_of_its_own() -> None:
         names[0]: "node-1",
         names[1]: "node-2.example.test",
     }
-    assert recorder.one(PROOF).outputs["podNames"] == [autonamed(name) for name in names]
+    assert recorder.one(PROOF).outputs["podNames"] == names
 
 
 def test_pods_of_all_proof_nodes_are_alike() -> None:
@@ -118,11 +118,11 @@ def test_pods_of_all_proof_nodes_are_alike() -> None:
 
 
 def test_proof_tells_digest_image_and_pods() -> None:
-    """As the stack exports them; the Pod's name is chosen by Pulumi."""
+    """As the stack exports them."""
     assert declared().one(PROOF).outputs == {
         "digest": DIGEST,
         "image": f"10.0.0.5:5000/alpine_test@{DIGEST}",
-        "podNames": [autonamed("registry-proof-pod")],
+        "podNames": ["registry-proof-pod"],
     }
 
 

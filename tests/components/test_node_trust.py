@@ -115,15 +115,18 @@ def test_f4_folders_of_loopback_addresses_stand_apart() -> None:
     assert env(recorder)["REGISTRY_NODE"] == "node-7"
 
 
-def test_n08_each_content_has_a_config_map_of_its_own() -> None:
-    """New content starts new Pods, and a Pod that starts again meanwhile finds what it was made with."""
-    first, second = (declared(ca_generation=number).one(CONFIG_MAP).inputs for number in (1, 2))
+def test_n08_new_content_starts_new_pods() -> None:
+    """The ConfigMap keeps its name, and the Pods' annotation follows what is in it."""
+    first, second, again = (declared(ca_generation=number) for number in (1, 2, 1))
 
-    assert first["metadata"]["name"].startswith("registry-trust-")
-    assert first["metadata"]["name"] != second["metadata"]["name"]
-    assert first["metadata"]["name"] == declared().one(CONFIG_MAP).inputs["metadata"]["name"]
-    assert first["immutable"] is True
-    assert first["metadata"]["namespace"] == "default"
+    names = {run.one(CONFIG_MAP).inputs["metadata"]["name"] for run in (first, second)}
+    assert names == {"registry-trust-authorities"}
+    assert first.one(CONFIG_MAP).inputs["metadata"]["namespace"] == "default"
+    told = [
+        run.one(DAEMON_SET).inputs["spec"]["template"]["metadata"]["annotations"]["private-registry/authorities"]
+        for run in (first, second, again)
+    ]
+    assert told[0] == told[2] != told[1]
 
 
 def test_n22_selinux_lets_the_pods_write_to_the_runtimes_folders() -> None:

@@ -74,6 +74,7 @@ def test_every_resource_hangs_below_the_component() -> None:
         SERVER,
         PROOF,
         SECRET,
+        STASH,
     }
 
 
@@ -82,7 +83,7 @@ def test_without_tls_there_is_no_certificate() -> None:
     recorder = declared(tls="off", allow_plain_http=True)
 
     assert recorder.all(CERTIFICATES) == {}
-    assert recorder.all(STASH).keys() == {"registry-seed"}
+    assert recorder.all(STASH).keys() == {"registry-seed", "registry-owner"}
 
 
 def test_time_is_the_clocks_unless_it_is_given() -> None:

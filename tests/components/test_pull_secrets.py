@@ -36,9 +36,10 @@ def test_each_namespace_gets_one_of_the_exact_name_and_type() -> None:
     """C11: people's manifests say the name, and the old `dockercfg` type has another form."""
     secrets = made(pull_namespaces=("default", "team-a"), pull_secret_name="pulls")
 
-    assert {namespace: inputs["metadata"] for namespace, inputs in secrets.items()} == {
-        "default": {"name": "pulls", "namespace": "default"},
-        "team-a": {"name": "pulls", "namespace": "team-a"},
+    metadata = {namespace: inputs["metadata"] for namespace, inputs in secrets.items()}
+    assert {namespace: (item["namespace"], item["name"]) for namespace, item in metadata.items()} == {
+        "default": ("default", "pulls"),
+        "team-a": ("team-a", "pulls"),
     }
     assert {inputs["type"] for inputs in secrets.values()} == {"kubernetes.io/dockerconfigjson"}
 

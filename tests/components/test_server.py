@@ -25,7 +25,7 @@ from tests.components.declaration import (
     STASH,
     declared,
 )
-from tests.components.recorder import Recorder, Registration, Secret, autonamed, with_secrets, without_secrets
+from tests.components.recorder import Recorder, Registration, Secret, with_secrets, without_secrets
 from tests.components.test_node_trust import provided
 
 SELECTOR = {"app.kubernetes.io/name": "registry", "app.kubernetes.io/instance": "registry"}
@@ -75,12 +75,12 @@ def test_configuration_reaches_the_engine_as_a_secret(*, enabled: bool) -> None:
     assert len(bytes.fromhex(document["http"]["secret"])) == 32
 
 
-def test_all_secrets_lie_beside_the_deployment_and_get_names_of_their_own() -> None:
-    """A name chosen by Pulumi lets it make the new one before the old one goes."""
+def test_all_secrets_lie_beside_the_deployment() -> None:
+    """A Pod mounts Secrets of its own namespace only."""
     recorder = declared(namespace="images")
 
     for name in ("registry-htpasswd", "registry-config", "registry-tls"):
-        assert recorder.one(SECRET, name).inputs["metadata"] == {"namespace": "images"}
+        assert recorder.one(SECRET, name).inputs["metadata"]["namespace"] == "images"
     assert recorder.one(DEPLOYMENT).inputs["metadata"]["namespace"] == "images"
 
 
@@ -107,7 +107,7 @@ def test_deployment_has_no_secret_inside() -> None:
 
     assert "[secret]" not in without_secrets(inputs)
     annotations = template(recorder)["metadata"]["annotations"]
-    assert annotations == {"private-registry/revision": recorder.one(SERVER).outputs["revision"]}
+    assert annotations["private-registry/revision"] == recorder.one(SERVER).outputs["revision"]
     assert SEED not in without_secrets(inputs)
 
 
@@ -194,7 +194,7 @@ def test_service_leads_to_the_registry_and_is_not_waited_for() -> None:
     service = recorder.one(SERVICE).inputs
 
     assert service["spec"]["ports"] == [{"name": "registry", "port": 5443, "targetPort": "registry"}]
-    assert service["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    assert service["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
     assert service["metadata"]["namespace"] == "images"
 
 
@@ -256,9 +256,9 @@ def test_accounts_are_mounted_where_the_configuration_looks_for_them() -> None:
 
     assert file == "htpasswd"
     assert mounts[folder] == {"name": "accounts", "mountPath": folder, "readOnly": True}
-    assert volumes["accounts"]["secret"] == {"secretName": autonamed("registry-htpasswd")}
+    assert volumes["accounts"]["secret"] == {"secretName": "registry-htpasswd"}
     assert mounts["/etc/private-registry"]["readOnly"]
-    assert volumes["config"]["secret"] == {"secretName": autonamed("registry-config")}
+    assert volumes["config"]["secret"] == {"secretName": "registry-config"}
 
 
 def test_certificate_and_key_are_mounted_where_the_configuration_looks_for_them() -> None:
@@ -271,7 +271,7 @@ def test_certificate_and_key_are_mounted_where_the_configuration_looks_for_them(
 
     assert (tls["certificate"], tls["key"]) == (f"{folder}/tls.crt", f"{folder}/tls.key")
     assert mounts[folder] == {"name": "tls", "mountPath": folder, "readOnly": True}
-    assert volumes["tls"]["secret"] == {"secretName": autonamed("registry-tls")}
+    assert volumes["tls"]["secret"] == {"secretName": "registry-tls"}
     assert content(recorder.one(SECRET, "registry-tls")) == {
         "tls.crt": CERTIFICATE.certificate,
         "tls.key": CERTIFICATE.key,

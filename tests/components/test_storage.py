@@ -14,6 +14,7 @@ from tests.components.declaration import (
     REGISTRY,
     SECRET,
     SERVER,
+    STASH,
     declared,
     pinned_to,
 )
@@ -85,7 +86,7 @@ def test_n14_removal_ends_within_the_time_limit_and_never_later() -> None:
     assert job.inputs["spec"]["activeDeadlineSeconds"] == 8
     assert job.request.customTimeouts.create == "8s"
     # Without it, the next `up` would wait for the Job that has failed.
-    assert job.inputs["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
+    assert job.inputs["metadata"]["annotations"]["pulumi.com/replaceUnready"] == "true"
 
 
 def test_removal_declares_no_proof_and_no_pull_secret() -> None:
@@ -98,6 +99,7 @@ def test_removal_declares_no_proof_and_no_pull_secret() -> None:
         NODE_TRUST,
         SERVER,
         JOB,
+        STASH,
     }
     assert recorder.all(SECRET).keys() == {"registry-config", "registry-htpasswd", "registry-tls"}
 

@@ -89,7 +89,7 @@ def versions(node: Node) -> dict[str, tuple[str, ...]]:
 
 
 def named(objects: dict[str, tuple[str, ...]], kind_and_start: str) -> tuple[str, ...]:
-    """The one object of `versions` whose `Kind/name` starts so; autonamed ones end in random letters."""
+    """The one object of `versions` whose `Kind/name` starts so."""
     found = [value for name, value in objects.items() if name.startswith(kind_and_start)]
     assert len(found) == 1, (kind_and_start, sorted(objects))
     return found[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.clock import CLOCK
-from tests.components.recorder import DIGEST, Secret, autonamed
+from tests.components.recorder import DIGEST, Secret
 from tests.program.dev_stack import SERVER, UID, Dev
 
 TREE = """\
@@ -29,6 +29,7 @@ pulumi:pulumi:Stack private-registry-dev
       kubernetes:core/v1:Secret registry-tls
       kubernetes:core/v1:Service registry-service
       pulumi:index:Stash registry-seed
+    pulumi:index:Stash registry-owner
   pulumi:index:Stash first-cluster
   pulumi:providers:docker engine
   pulumi:providers:kubernetes cluster
@@ -63,7 +64,7 @@ def test_exports_of_the_dev_stack(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> 
         "ca": recorder.one("pulumi:index:Stash", "registry-ca-1").inputs["input"].value["certificate"],
         "certificateEnds": "2027-01-30",
         "image": f"192.168.99.100:5000/alpine_test@{DIGEST}",
-        "proofPods": [autonamed("registry-proof-pod")],
+        "proofPods": ["registry-proof-pod"],
     }
 
 

@@ -490,6 +490,16 @@ def test_the_scheduler_s_words_become_what_to_do(
             ),
             "network plug-in does not work",
         ),
+        (
+            'daemonsets.apps "registry-trust" already exists',
+            (
+                "daemonset registry-trust of namespace images is another's: choose another place by "
+                "`pulumi config set namespace <name>`, or, if nobody needs it, "
+                "`kubectl delete daemonset/registry-trust --namespace images`"
+            ),
+        ),
+        ('secrets "regcred" already exists', "`pulumi config set pullSecretName <name>`"),
+        ('Apply failed with 1 conflict: conflict with "kubectl-create": .type', "is another's"),
         ("Job was active longer than specified deadline", "it took longer than 120 s"),
         ("Readiness probe failed: HTTP probe failed with statuscode: 503", "cannot use its storage"),
         ("node worker is not ready: Kubelet stopped posting node status.", "start node worker again"),

@@ -1,0 +1,234 @@
+"""Whose an object in the cluster is: ours are marked, and what belongs to others is never touched.
+
+Before Pulumi creates the first object, the cluster is asked which of our names are taken there. What others made
+ends the preview or update before anything was made. What carries our mark and is about to be created is not in the
+state: an `up` that was killed has left it. It is removed, and made anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+
+from .conflicts import (
+    OWNER,
+    Door,
+    Object,
+    Place,
+    foreign,
+    holders,
+    in_the_way,
+    is_older,
+    missing,
+    owner_of,
+    refusal,
+)
+from .kubectl import KubectlError
+from .labels import selector
+from .taints import Ask
+
+_FOUND: Final = ("--ignore-not-found", "--show-managed-fields", "--output=json")
+
+_CLAIMS: Final[weakref.WeakKeyDictionary[pulumi.Resource, dict[object, str]]] = weakref.WeakKeyDictionary()
+"""Which component of a program has which place of which provider; each run of a program has a root of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a registry takes for itself in a cluster, beside the names of its objects."""
+
+    namespace: str
+    pull_secret_name: str
+    pull_namespaces: Sequence[str]
+    door: Door | None
+    """None while the registry is stopped."""
+    namespaces_are_made_here: bool
+    """The program makes the namespaces itself: its preview does not find them."""
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What the cluster answered."""
+
+    taken: dict[Place, Object]
+    """What is at our places."""
+    refused: list[str]
+    """What is in the way whatever the state says: a line each."""
+
+
+class Ownership:
+    """Marks each object below a component as that component's, and guards its creation."""
+
+    def __init__(
+        self,
+        name: str,
+        parent: pulumi.Resource,
+        wanted: Wanted,
+        ask: Ask | None,
+    ) -> None:
+        """`name` is the component's, and `parent` the component. Without `ask`, the cluster is not asked."""
+        self._name, self._parent, self._wanted, self._ask = name, parent, wanted, ask
+        self._places: list[Place] = []
+        self._findings: asyncio.Task[_Findings | None] | None = None
+        self._was_refused = False
+        self._hooks = None
+        if ask:
+            guard = pulumi.ResourceHook(
+                f"{name}-conflicts", self._guard, pulumi.ResourceHookOptions(on_dry_run=True)
+            )
+            self._hooks = pulumi.ResourceHookBinding(before_create=[guard])
+        stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+        self._owner: pulumi.Output[str] = pulumi.Stash(
+            f"{name}-owner",
+            # Another stack of the same name, whose state is elsewhere, has another random part.
+            input=f"{stack}/{name}#{secrets.token_hex(8)}",
+            # All objects wait for it. So a first `up` that is refused says so once, and has made nothing.
+            opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["input"], hooks=self._hooks),
+        ).output
+
+    def mark(self, args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        """Mark an object, a transformation for `ResourceOptions`. What is only read stays as it is."""
+        if not args.type_.startswith("kubernetes:") or args.opts.id is not None:
+            return None
+        props: dict[str, Any] = dict(args.props)
+        metadata = props["metadata"]
+        self._places.append(Place(_kind(args.type_), metadata["namespace"], metadata["name"]))
+        props["metadata"] = self._marked(metadata)
+        template = props.get("spec", {}).get("template")
+        if template:
+            # The Pods too: one that has our host port must be told from another's.
+            marked = {**template, "metadata": self._marked(template.get("metadata", {}))}
+            props["spec"] = {**props["spec"], "template": marked}
+        opts = pulumi.ResourceOptions.merge(
+            args.opts,
+            # Names are fixed, so the old object goes first. Kubernetes would take the new one for a change
+            # of the old one, and Pulumi would then delete it as the old one.
+            pulumi.ResourceOptions(delete_before_replace=True, hooks=self._hooks),
+        )
+        return pulumi.ResourceTransformationResult(props, opts)
+
+    def _marked(self, metadata: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK gives it
+        return {**metadata, "annotations": {**(metadata.get("annotations") or {}), OWNER: self._owner}}
+
+    def claim(self) -> None:
+        """Refuse what another registry of this program has as well. Raises RunError."""
+        root = pulumi.runtime.get_root_resource()
+        if root is None:
+            return
+        claims = _CLAIMS.setdefault(root, {})
+        provider = self._parent.get_provider("kubernetes:core/v1:Secret")
+        wanted: list[object] = [*self._places, *([self._wanted.door] if self._wanted.door else [])]
+        both = [
+            f'{place} is that of the registry "{claims[provider, place]}" too'
+            for place in wanted
+            if (provider, place) in claims
+        ]
+        if both:
+            raise pulumi.RunError(
+                "\n  ".join(
+                    [f'two registries of one program cannot share these; give "{self._name}" others:', *both]
+                )
+            )
+        claims.update({(provider, place): self._name for place in wanted})
+
+    async def _guard(self, args: pulumi.ResourceHookArgs) -> None:
+        """Stop a creation where the place is another's; remove what a killed `up` of ours has left there."""
+        metadata = (args.new_inputs or {}).get("metadata")
+        owner = metadata["annotations"][OWNER] if metadata else ""
+        if self._findings is None:
+            self._findings = asyncio.ensure_future(self._look(owner))
+        findings = await self._findings
+        if findings is None:
+            return
+        refused = findings.refused
+        if metadata and not refused:
+            place = Place(_kind(args.type), metadata["namespace"], metadata["name"])
+            if place in findings.taken:
+                refused = await self._settle(place, findings.taken[place])
+        if refused and refused is findings.refused and self._was_refused:
+            raise RuntimeError("the registry cannot come up here; another of these errors says why")
+        if refused:
+            self._was_refused = True
+            raise RuntimeError(refusal(refused))
+
+    async def _settle(self, place: Place, item: Object) -> list[str]:
+        """Decide on what is at a place where Pulumi creates an object, so that the state does not have it there."""
+        words = [place.typed, f"--namespace={place.namespace}"]
+        if owner_of(item):
+            if not pulumi.runtime.is_dry_run():
+                # In the foreground: its Pods are gone too, and with them their hold on port and files.
+                await self._asked(["delete", *words, "--ignore-not-found", "--cascade=foreground"])
+            return []
+        if pulumi.runtime.is_dry_run():
+            # This may be the replacement of what a version before the mark has made.
+            still = None if is_older(item, self._name) else item
+        else:
+            still = next(iter(await self._objects(["get", *words, *_FOUND])), None)
+        return [in_the_way(place, still, self._wanted.pull_secret_name)] if still else []
+
+    async def _look(self, owner: str) -> _Findings | None:
+        """Ask the cluster once for all that is at our places; None if it does not answer."""
+        try:
+            found, pods = await asyncio.gather(self._at_our_places(), self._on_the_node())
+        except KubectlError as problem:
+            pulumi.log.warn(
+                f"whether objects of others have the names of ours was not checked: {problem}",
+                resource=self._parent,
+            )
+            return None
+        taken = {Place.of(item): item for item in found if Place.of(item) in self._places}
+        of_others = foreign(taken, owner, self._name)
+        refused = [in_the_way(place, taken[place], self._wanted.pull_secret_name) for place in of_others]
+        wanted = self._wanted
+        if wanted.door:
+            refused += holders(pods, wanted.door, owner, wanted.namespace, selector("registry", self._name))
+        if not (wanted.namespaces_are_made_here and pulumi.runtime.is_dry_run()):
+            refused += missing(self._namespaces(), found)
+        return _Findings(taken, refused)
+
+    def _namespaces(self) -> dict[str, str]:
+        """Give each namespace and the setting that names it, as `pulumi config set` takes it."""
+        pulls = enumerate(self._wanted.pull_namespaces)
+        by_setting = {name: f"--path 'pullNamespaces[{position}]' <name>" for position, name in pulls}
+        return by_setting | {self._wanted.namespace: "namespace <name>"}
+
+    async def _at_our_places(self) -> list[Object]:
+        """Give what is at our places, and the namespaces."""
+        queries = []
+        for namespace in self._namespaces():
+            words = [place.typed for place in self._places if place.namespace == namespace]
+            queries.append(
+                self._objects(["get", f"namespace/{namespace}", *words, f"--namespace={namespace}", *_FOUND])
+            )
+        return [item for found in await asyncio.gather(*queries) for item in found]
+
+    async def _on_the_node(self) -> list[Object]:
+        """Give the Pods of the node whose port we take."""
+        door = self._wanted.door
+        if door is None:
+            return []
+        on_node = f"--field-selector=spec.nodeName={door.node}"
+        return await self._objects(["get", "pods", "--all-namespaces", on_node, *_FOUND])
+
+    async def _objects(self, words: Sequence[str]) -> list[Object]:
+        """Ask for objects; what is in a Secret is let go at once."""
+        text = await self._asked(words)
+        answer = json.loads(text) if text.strip() else {"items": []}
+        wanted = ("kind", "metadata", "spec", "status")
+        return [{key: item[key] for key in wanted if key in item} for item in answer.get("items", [answer])]
+
+    async def _asked(self, words: Sequence[str]) -> str:
+        assert self._ask is not None
+        return await asyncio.to_thread(self._ask, words)
+
+
+def _kind(type_: str) -> str:
+    """Give the kind of a type of the provider, such as kubernetes:core/v1:Secret."""
+    return type_.rpartition(":")[2]
