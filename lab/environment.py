@@ -54,6 +54,8 @@ def variables(lab: Path, project: Path) -> dict[str, str]:
         "PULUMI_BACKEND_URL": f"file://{lab}/state",
         "PULUMI_CONFIG_PASSPHRASE": DEV_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Pulumi lists Python packages with pip, which would look for a newer pip where there is no network.
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         # Without a network route Pulumi would wait minutes for a plugin.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }

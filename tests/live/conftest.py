@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import record
 from lab.lifecycle import Lab
 from lab.topology import SECOND
 from tests.live.harness import PROJECT, Node, Stack
@@ -34,8 +35,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End the labs of workers that were interrupted or killed; trylast, when all workers are gone."""
     if session.config.getoption("numprocesses"):
-        for folder in PROJECT.glob(".lab-tests-gw*"):
+        temporary = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined] # no public name
+        for folder in [*PROJECT.glob(".lab-tests-gw*"), *_labs_below(temporary)]:
             Lab(folder).end()
+
+
+def _labs_below(folder: Path) -> Iterator[Path]:
+    """The labs that tests have made for themselves; their own folders, which are large, are not searched."""
+    for path, folders, names in os.walk(folder):
+        if record.FILE in names:
+            folders.clear()
+            yield Path(path)
 
 
 @pytest.fixture(scope="session")

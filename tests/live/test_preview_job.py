@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -45,8 +46,8 @@ class Job:
             script = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]]
             if step["run"].startswith(RUNS_A_PREVIEW):
                 return node.run(script, cwd=self.clone, env=environment, check=False)
-            inherited = node.lab.environment() | environment
-            # Installing packages needs the machine's network.
+            # Installing packages needs the machine's network, by the way that is set for it.
+            inherited = os.environ | node.lab.environment() | environment
             subprocess.run(script, cwd=self.clone, env=inherited, check=True, capture_output=True)
             for line in file.read_text().splitlines():
                 name, _, value = line.partition("=")
