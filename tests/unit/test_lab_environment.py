@@ -39,14 +39,14 @@ def test_kubectl_and_pulumi_use_the_node_s_own_account(monkeypatch: pytest.Monke
 _LEADS_ELSEWHERE = {
     "DOCKER_CONTEXT": "production",
     "DOCKER_HOST": "tcp://10.0.0.9:2375",
-    "GOGC": "1",
+    "GOGC": "10",
     "KUBECONFIG": "/home/me/.kube/config",
     "LC_ALL": "tr_TR.UTF-8",
     "LD_PRELOAD": "/home/me/lib.so",
     "PULUMI_ACCESS_TOKEN": "pul-canary",
     "PULUMI_CONFIG_PASSPHRASE": "mine",
     "PULUMI_CONFIG_PASSPHRASE_FILE": "/home/me/passphrase",
-    "PULUMI_PREFER_YARN": "1",
+    "PULUMI_PREFER_YARN": "true-canary",
     "PULUMI_STACK": "production",
     "PYTHONPATH": "/home/me/python",
     **{
