@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from .shown import shown
+
 CLOCK: Final = "PRIVATE_REGISTRY_NOW"
 """Environment variable with another time than the clock's, for tests of renewal."""
 
@@ -29,6 +31,6 @@ def clock(environment: Mapping[str, str], now: datetime) -> datetime:
     if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ValueError(
             f"{CLOCK} must be a date or time in ISO 8601 from {_FIRST_YEAR} to {_LAST_YEAR}, as in 2026-01-31, "
-            f'got "{text}"'
+            f"got {shown(text)}"
         )
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

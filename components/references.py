@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from .shown import shown, shown_image, suspected
+
 _CLUSTER_DNS: Final = (".svc", ".cluster.local")
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _COMPONENT: Final = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
@@ -53,13 +55,13 @@ class Address:
             raise ValueError("must be a host name or IP address without user or password")
         scheme, _, rest = text.rpartition("://")
         if scheme.lower() not in {"", "http", "https"}:
-            raise ValueError(f'must be a host name or IP address, got "{text}" with scheme {scheme}')
+            raise ValueError(f"must be a host name or IP address, got {shown(text)}")
         authority, _, path = rest.partition("/")
         if path.strip("/") not in {"", "v2"}:
-            raise ValueError(f'must be a host name or IP address without a path, got "{text}"')
+            raise ValueError(f"must be a host name or IP address without a path, got {shown(text)}")
         host, own_port = _split_port(authority)
         if own_port not in {"", str(port)}:
-            raise ValueError(f'must agree with the port setting ({port}), got "{text}" with port {own_port}')
+            raise ValueError(f"must agree with the port setting ({port}), got {shown(text)}")
         return cls(_host(host, text), port)
 
     @property
@@ -93,7 +95,7 @@ def _host(host: str, text: str) -> str:
     except ValueError:
         return _dns_name(host, text)
     if ip.is_unspecified or "%" in host:
-        raise ValueError(f'must be an address that other machines can reach, got "{text}"')
+        raise ValueError(f"must be an address that other machines can reach, got {shown(text)}")
     return str(ip)
 
 
@@ -101,12 +103,16 @@ def _dns_name(host: str, text: str) -> str:
     name = host.lower()
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError(f'must be a host name (ASCII letters, digits, hyphens, dots) or IP address, got "{text}"')
+        raise ValueError(
+            f"must be a host name (ASCII letters, digits, hyphens, dots) or IP address, got {shown(text)}"
+        )
     if labels[-1].isdigit():
-        raise ValueError(f'must be a host name or IP address; "{text}" looks like an IPv4 address and is none')
+        raise ValueError(
+            f"must be a host name or IP address, got {shown(text)}, which looks like an IPv4 address and is none"
+        )
     if name.endswith(_CLUSTER_DNS):
         raise ValueError(
-            f'must be known outside the cluster, got "{text}"; '
+            f"must be known outside the cluster, got {shown(text)}; "
             "nodes and Docker Engines resolve the name, not Pods, and they do not use cluster DNS"
         )
     return name
@@ -129,15 +135,17 @@ def _take_apart(text: str) -> _Parts:
     host, name = (first, tail) if slash and (first == "localhost" or set(first) & {".", ":"}) else ("", rest)
     repository, colon, tag = name.partition(":")
     if repository != repository.lower():
-        raise ValueError(f'must have a repository in lower case, got "{text}"; "{repository.lower()}" would do')
+        hint = "" if suspected(text) else f'; "{repository.lower()}" would do'
+        raise ValueError(f"must have a repository in lower case, got {shown_image(text)}{hint}")
     if len(repository) > 255 or not all(_COMPONENT.fullmatch(part) for part in repository.split("/")):
         raise ValueError(
-            f'must have a repository of lower-case letters and digits, with . _ / or - between, got "{text}"'
+            "must have a repository of lower-case letters and digits, with . _ / or - between, "
+            f"got {shown_image(text)}"
         )
     if colon and not _TAG.fullmatch(tag):
-        raise ValueError(f'must have a tag of at most 128 letters, digits, _ . and -, got "{text}"')
+        raise ValueError(f"must have a tag of at most 128 letters, digits, _ . and -, got {shown_image(text)}")
     if at and not _DIGEST.fullmatch(digest):
-        raise ValueError(f'must have a digest of sha256: and 64 hexadecimal digits, got "{text}"')
+        raise ValueError(f"must have a digest of sha256: and 64 hexadecimal digits, got {shown_image(text)}")
     return _Parts(host, repository, tag, digest)
 
 
@@ -159,11 +167,13 @@ class ImageName:
         parts = _take_apart(text)
         addresses = {str(address) for address in own}
         if parts.host and parts.host.lower() not in addresses:
-            raise ValueError(f'must be repository:tag without a host, got "{text}" with host {parts.host}')
+            raise ValueError(f"must be repository:tag without a host, got {shown_image(text)}")
         if text.lower() in addresses:
-            raise ValueError(f'must name a repository, got only the registry\'s address "{text}"')
+            raise ValueError(f"must name a repository, got only the registry's own address {shown_image(text)}")
         if parts.digest:
-            raise ValueError(f'must be repository:tag, got "{text}"; the digest is known only after the push')
+            raise ValueError(
+                f"must be repository:tag, got {shown_image(text)}; the digest is known only after the push"
+            )
         return cls(parts.repository, parts.tag or "latest")
 
     def tagged(self, address: Address) -> str:
@@ -179,7 +189,7 @@ def digest_of(reference: str) -> str:
     """Take `sha256:...` from a reference such as `host:port/repository@sha256:...`, else ValueError."""
     digest = reference.rpartition("@")[2]
     if not _DIGEST.fullmatch(digest):
-        raise ValueError(f'must end in @sha256: and 64 hexadecimal digits, got "{reference}"')
+        raise ValueError(f"must end in @sha256: and 64 hexadecimal digits, got {shown_image(reference)}")
     return digest
 
 
@@ -196,7 +206,7 @@ def check_registry_image(image: str, *, allow_outdated: bool) -> None:
     before_release = numbers == _OLDEST_SAFE_REGISTRY and version[2]
     if numbers < _OLDEST_SAFE_REGISTRY[: len(numbers)] or before_release:
         raise ValueError(
-            f'must be registry 3.1.1 or newer, got "{image}"; older ones have open security advisories '
+            f"must be registry 3.1.1 or newer, got {shown_image(image)}; older ones have open security advisories "
             "and can lose metadata in a crash"
         )
 
@@ -204,7 +214,7 @@ def check_registry_image(image: str, *, allow_outdated: bool) -> None:
 def check_platform(platform: str) -> None:
     """Refuse what is not `os/architecture` or `os/architecture/variant`."""
     if not _PLATFORM.fullmatch(platform):
-        raise ValueError(f'must be os/architecture or os/architecture/variant, got "{platform}"')
+        raise ValueError(f"must be os/architecture or os/architecture/variant, got {shown(platform)}")
 
 
 def check_docker_host(text: str) -> None:
@@ -220,10 +230,10 @@ def check_docker_host(text: str) -> None:
         raise ValueError("must not hold a password; ssh:// uses keys and tcp:// uses certificates")
     reach = {"unix": url.path, "npipe": url.path, "tcp": authority, "ssh": authority}
     if url.scheme not in reach:
-        raise ValueError(f'must begin with unix://, tcp://, ssh:// or npipe://, got "{text}"')
+        raise ValueError(f"must begin with unix://, tcp://, ssh:// or npipe://, got {shown(text)}")
     if not reach[url.scheme].strip("/"):
-        raise ValueError(f'must say where the engine listens after {url.scheme}://, got "{text}"')
+        raise ValueError(f"must say where the Docker Engine listens after {url.scheme}://, got {shown(text)}")
     if url.scheme == "unix" and authority:
         raise ValueError(
-            f'must give the socket as an absolute path, as in unix:///var/run/docker.sock, got "{text}"'
+            f"must give the socket as an absolute path, as in unix:///var/run/docker.sock, got {shown(text)}"
         )

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeGuard
 import pulumi
 
 from .problems import Problems
+from .shown import shown, suspected
 
 SecretText = pulumi.Input[str]
 """A secret: text that is checked at once, or an Output whose value is checked when it is known."""
@@ -82,5 +83,12 @@ def _check_type(value: object, item: Field[Any]) -> None:
     if not right:
         # A field that its repr hides holds secrets.
         hidden = not item.repr or isinstance(value, pulumi.Output)
-        shown = type(value).__name__ if hidden else json.dumps(value, default=repr)
-        raise ValueError(f"must be {_KINDS[kind]}, got {shown}")
+        raise ValueError(f"must be {_KINDS[kind]}, got {type(value).__name__ if hidden else _written(value)}")
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return shown(value)
+    # In a list or an object, a single text is enough to hide all.
+    text = json.dumps(value, default=repr)
+    return type(value).__name__ if suspected(text.strip("[]{}")) else text

@@ -6,6 +6,7 @@ kind than the chosen one, and secrets in clear text. What the values have to be 
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final
@@ -13,12 +14,11 @@ from typing import Any, Final
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from .cluster import kubeconfig
 from .connections import Connections
 from .problems import PROJECT, Problems, SettingsError
 from .sections import SecretText, check_types, config_set, key_of
 from .settings import Settings
-from .tls import pem
+from .shown import shown, suspected
 from .tls.settings import KINDS
 
 _CHOICES: Final[Mapping[str, Mapping[str, type[Any]]]] = {"tls": KINDS}
@@ -34,6 +34,9 @@ _OF_PROVIDERS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 }
 """Namespaces of keys for default providers, which are not used here, with the keys that choose in their place."""
 
+_SHORTEST_MASKED: Final = 4
+"""Characters. Shorter values stand in every text."""
+
 
 @dataclass(frozen=True)
 class Key:
@@ -45,19 +48,21 @@ class Key:
     type: object
     default: object
     """MISSING if there is none."""
+    secret: bool
+    """Whether it is meant for a secret. Its section's rules then show no value."""
 
     @classmethod
     def of(cls, section: str, item: Field[Any]) -> "Key":
         """Describe the key of a section's field."""
         default = item.default if item.default_factory is MISSING else item.default_factory()
-        return cls(section, item.name, item.type, default)
+        return cls(section, item.name, item.type, default, not item.repr)
 
 
 def _keys() -> Iterator[Key]:
     for section in fields(Settings):
         kinds = _CHOICES.get(section.name)
         if kinds:
-            yield Key(section.name, section.name, str, next(iter(kinds)))
+            yield Key(section.name, section.name, str, next(iter(kinds)), secret=False)
         for kind in kinds.values() if kinds else (section.type,):
             yield from (Key.of(section.name, item) for item in fields(kind))  # type: ignore[arg-type]  # a section
     yield from (Key.of("connections", item) for item in fields(Connections))
@@ -84,9 +89,24 @@ def load(config: pulumi.Config) -> tuple[Settings, Connections]:
     try:
         settings = compose(values)
     except SettingsError as error:
-        raise SettingsError([*problems, *error.problems]) from None
-    problems.raise_any()
-    return settings, connections
+        problems += error.problems
+    else:
+        if not problems:
+            return settings, connections
+    encrypted = {name: config.get(name) or "" for name in KEYS if is_config_secret(config.full_key(name))}
+    raise SettingsError([_without_values(line, encrypted) for line in problems])
+
+
+def _without_values(line: str, encrypted: Mapping[str, str]) -> str:
+    """Take the values of encrypted keys out of a message. A password may stand under any key by mistake."""
+    key = re.split(r"\W", line.removeprefix(f"{PROJECT}:"), maxsplit=1)[0]
+    if key in encrypted and not KEYS[key].secret:
+        rule, _, fix = line.partition("; fix: ")
+        line = f"{rule.partition(', got ')[0]}; its value is encrypted and not shown; fix: {fix}"
+    for value in encrypted.values():
+        if len(value) >= _SHORTEST_MASKED:
+            line = line.replace(value, "[secret]")
+    return line
 
 
 def compose(values: Mapping[str, Any]) -> Settings:
@@ -113,7 +133,7 @@ def _chosen(problems: Problems, section: str, values: Mapping[str, Any]) -> type
     if name not in kinds:
         *others, last = kinds
         with problems.caught(section, config_set(f"{section} {default}")):
-            raise ValueError(f'must be {", ".join(others)} or {last}, got "{name}"')
+            raise ValueError(f"must be {', '.join(others)} or {last}, got {shown(str(name))}")
         return kinds[default]
     own = {item.name for item in fields(kinds[name])}
     for other, kind in kinds.items():
@@ -153,6 +173,13 @@ def _keys_set(namespace: str) -> list[str]:
 
 def _misspelt(key: str) -> str:
     """Say that a key is no setting. Its value is not shown: it may be a password under a wrong name."""
+    owner, *path = re.split(r"[.\[]", key, maxsplit=1)
+    if path and owner in KEYS and not suspected(key):
+        # Without --path, Pulumi takes the whole text as one key.
+        return (
+            f"{PROJECT}:{key} is not a setting: an item of {owner} is set with --path; "
+            f"fix: `pulumi config rm {key}`, then {_with_path(owner, path[0])}"
+        )
     alike = {name.lower(): name for name in KEYS}
     nearest = difflib.get_close_matches(key.lower().replace("_", "").replace("-", ""), alike, n=1)
     hint = f"did you mean {alike[nearest[0]]}?" if nearest else "docs/settings.md lists all"
@@ -173,6 +200,14 @@ def _without_effect(namespace: str, key: str) -> str:
     )
 
 
+def _with_path(owner: str, rest: str) -> str:
+    """Give the command that sets an item, such as the account j.doe for `users.j.doe` without --path."""
+    if owner == "users":
+        name = rest.rstrip("]").strip("\"'")
+        return f"`pulumi config set --secret --path 'users[\"{name}\"]'`"
+    return f"`pulumi config set --path '{owner}[{rest.rstrip(']')}]' <value>`"
+
+
 def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[str]:
     """Find secrets that stand unencrypted in the stack's file.
 
@@ -180,15 +215,16 @@ def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[
     """
     fixes = {
         "password": "`pulumi config set --secret password`",
-        "users": "`pulumi config rm users`, then `pulumi config set --secret --path users.<name>` for each",
+        "users": "`pulumi config rm users`, then `pulumi config set --secret --path 'users[\"<name>\"]'` for each",
         "tlsKey": "`pulumi config set --secret tlsKey < key.pem`, or give the path of the file",
         "kubeconfig": "`pulumi config set --secret kubeconfig`, or give the path of the file",
     }
     used = {key for key in ("password", "users") if values.get(key)}
-    if pem.is_content(values.get("tls_key", "")):
-        used.add("tlsKey")
-    if kubeconfig.is_content(values.get("kubeconfig", "")):
-        used.add("kubeconfig")
+    used |= {
+        key
+        for key, field in (("tlsKey", "tls_key"), ("kubeconfig", "kubeconfig"))
+        if suspected(values.get(field, ""))
+    }
     return [
         f"{PROJECT}:{key} must be encrypted, but stands in clear text in the stack's file; fix: {fix}"
         for key, fix in fixes.items()

@@ -15,6 +15,8 @@ from typing import Final
 
 import bcrypt
 
+from ..shown import shown
+
 MINIMUM_PASSWORD_BYTES: Final = 12
 """Outside development. With a cheap hash (see `_COST`) the password itself has to be strong."""
 
@@ -36,17 +38,23 @@ def _has_forbidden_characters(text: str) -> bool:
 
 def check_username(name: str) -> None:
     """Refuse a name that basic auth or an htpasswd line cannot carry."""
-    shown = json.dumps(name)
+    written = shown_name(name)
     if not name:
         raise ValueError("must not be empty")
     if ":" in name:
-        raise ValueError(f"must not contain a colon, which ends the name in basic auth, got {shown}")
+        raise ValueError(f"must not contain a colon, which ends the name in basic auth, got {written}")
     if _has_forbidden_characters(name):
-        raise ValueError(f"must not contain control characters, got {shown}")
+        raise ValueError(f"must not contain control characters, got {written}")
     if name.startswith("#"):
-        raise ValueError(f"must not begin with #, which makes a comment in htpasswd, got {shown}")
+        raise ValueError(f"must not begin with #, which makes a comment in htpasswd, got {written}")
     if name != name.strip():
-        raise ValueError(f"must not begin or end with a blank, which the registry trims, got {shown}")
+        raise ValueError(f"must not begin or end with a blank, which the registry trims, got {written}")
+
+
+def shown_name(name: str) -> str:
+    """Quote an account's name for a message. What follows a colon is left out: it may be the password."""
+    first, colon, _ = name.partition(":")
+    return shown(f"{first}:…" if colon else name)
 
 
 def check_password(password: str, *, development: bool) -> None:

@@ -1,16 +1,16 @@
 """Who may push and pull, and in which namespaces Pods have the pull secret."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
 from ..cluster.names import check_namespace, check_object_name
 from ..problems import Problems
 from ..sections import SecretText, config_set, is_known, is_secret_text, keep_copies
-from .accounts import check_password, check_username
+from ..shown import shown
+from .accounts import check_password, check_username, shown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,8 @@ class Access:
         with problems.caught("username", config_set("username registry")):
             check_username(self.username)
         for name in self.users:
-            quoted = json.dumps(name)
-            with problems.caught(
-                f"users[{quoted}]", f"`pulumi config rm --path 'users[{quoted}]'`, then another name"
-            ):
+            fix = f"delete the account in the stack's file, then {_set('<name>')}"
+            with problems.caught(_key(name), fix):
                 check_username(name)
                 if name == self.username:
                     raise ValueError("must not repeat the account of username")
@@ -65,9 +63,7 @@ class Access:
             if is_known(password):
                 check_password(password, development=self.development)
         for name, given in users.items():
-            quoted = json.dumps(name)
-            fix = f"`pulumi config set --secret --path 'users[{quoted}]'`"
-            with problems.caught(f"users[{quoted}]", fix):
+            with problems.caught(_key(name), _fix(name, given)):
                 if is_known(given):
                     check_password(given, development=self.development)
                 elif not is_secret_text(given):
@@ -83,7 +79,30 @@ class Access:
             ):
                 check_namespace(name)
                 if name in self.pull_namespaces[:position]:
-                    raise ValueError(f'must name each namespace once, got "{name}" again')
+                    raise ValueError(f"must name each namespace once, got {shown(name)} again")
         with problems.caught("pullNamespaces", config_set("--path 'pullNamespaces[0]' default")):
             if not self.pull_namespaces:
                 raise ValueError("must name a namespace, in which the proof Pod runs")
+
+
+_PASSWORD_FIELDS: Final = {"password", "pass", "secret"}
+"""What people call the one field of an account that they wrote as an object."""
+
+
+def _key(name: str) -> str:
+    return f"users[{shown_name(name)}]"
+
+
+def _set(name: str) -> str:
+    return f"`pulumi config set --secret --path 'users[\"{name}\"]'`"
+
+
+def _fix(name: str, given: object) -> str:
+    """Say how to set the account that was meant. In a path, a dot that is not quoted begins another level."""
+    meant = name
+    while isinstance(given, Mapping) and len(given) == 1:
+        [(part, given)] = given.items()
+        meant = meant if part in _PASSWORD_FIELDS else f"{meant}.{part}"
+    if meant == name:
+        return _set(name)
+    return f"`pulumi config rm --path 'users[\"{name}\"]'`, then {_set(meant)}"

@@ -17,6 +17,8 @@ from typing import Any, Final
 import pulumi
 import yaml
 
+from ..paths import exists
+from ..shown import shown, suspected
 from . import service_account
 
 _KEY: Final = "private-registry:kubeconfig"
@@ -24,6 +26,9 @@ _CONTEXT_KEY: Final = "private-registry:kubeContext"
 
 _KINDS: Final = {"clusters": "cluster", "users": "user", "contexts": "context"}
 """Each list of a kubeconfig, and the field in which its items hold their body."""
+
+_NO_CONTENT: Final = {"what looks like PEM", "what looks like base64 or a token"}
+"""What texts of several lines look like that are no kubeconfig. A kubeconfig holds base64, yet in short lines."""
 
 _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 """The one extension that clients act on: it configures an exec plugin."""
@@ -76,6 +81,15 @@ def is_content(text: str) -> bool:
     return "\n" in text or text.lstrip().startswith("{")
 
 
+def check(text: str) -> None:
+    """Refuse a setting that is neither empty, nor a kubeconfig, nor the path of a file. Raises ValueError.
+
+    The text itself is shown only if nothing in it can be a secret: people set base64, and content on one line.
+    """
+    if text and not exists(text) and not (is_content(text) and suspected(text) not in _NO_CONTENT):
+        raise ValueError(f"must be a kubeconfig in YAML or JSON, or the path of a file, got {shown(text)}")
+
+
 def resolve(text: str, context: str, environment: Mapping[str, str]) -> Kubeconfig:
     """Reduce what `text`, KUBECONFIG or ~/.kube/config names to the one context that is meant.
 
@@ -97,10 +111,9 @@ def resolve(text: str, context: str, environment: Mapping[str, str]) -> Kubeconf
 
     name = context or current
     if name not in entries["contexts"]:
+        # Without the value: it may have been set with --secret, and the list of names tells more.
         known = ", ".join(sorted(entries["contexts"])) or "none"
-        problem = (
-            f'names "{name}", which is not in {where}' if name else f"must be set: no current-context in {where}"
-        )
+        problem = f"must name a context of {where}" if name else f"must be set: no current-context in {where}"
         raise KubeconfigError(f"{_CONTEXT_KEY} {problem}; contexts there: {known}")
     chosen = entries["contexts"][name]
     cluster = _referred(entries, chosen, name, "clusters")
@@ -141,9 +154,11 @@ def _sources(text: str, environment: Mapping[str, str]) -> list[_Source]:
     if listed := environment.get("KUBECONFIG"):
         files = [_path(name, environment) for name in listed.split(os.pathsep) if name]
         # kubectl skips those that are missing, and people list files that come and go.
-        present = [file for file in files if file.exists()]
+        present = [file for file in files if exists(file)]
         if not present:
-            raise KubeconfigError(f"KUBECONFIG names no file that exists, got {listed}; correct it or set {_KEY}")
+            raise KubeconfigError(
+                f"KUBECONFIG names no file that exists, got {shown(listed)}; correct it or set {_KEY}"
+            )
         return [_read("KUBECONFIG", file) for file in present]
     if home_file.exists():
         return [_read(_KEY, home_file)]
@@ -164,7 +179,7 @@ def _path(text: str, environment: Mapping[str, str]) -> Path:
 
 
 def _read(key: str, file: Path) -> _Source:
-    label = f"{key} ({file})"
+    label = f"{key} ({file})" if not suspected(str(file)) or exists(file) else key
     try:
         return _Source(label, file.read_text(encoding="utf-8"), file.parent)
     except OSError as problem:
@@ -245,8 +260,8 @@ def _located(source: _Source, name: str, path: object) -> Path:
         return located
     if source.folder is None:
         raise KubeconfigError(
-            f"{source.label}: {name} is the relative path {path}, and content has no folder to start from; "
-            "fix: give the output of `kubectl config view --raw --flatten`"
+            f"{source.label}: {name} is the relative path {shown(str(path))}, and content has no folder to start "
+            "from; fix: give the output of `kubectl config view --raw --flatten`"
         )
     return Path(os.path.normpath(source.folder / located))
 
@@ -255,8 +270,9 @@ def _referred_bytes(source: _Source, name: str, path: object) -> bytes:
     file = _located(source, name, path)
     try:
         return file.read_bytes()
-    except OSError as problem:
-        raise KubeconfigError(f"{source.label}: {name} {file} cannot be read: {problem.strerror}") from None
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "not a path"
+        raise KubeconfigError(f"{source.label}: {name} {shown(str(file))} cannot be read: {reason}") from None
 
 
 def _pruned(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document

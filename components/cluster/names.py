@@ -4,6 +4,8 @@ import hashlib
 import re
 from typing import Final
 
+from ..shown import shown
+
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PART: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LONGEST: Final = 253
@@ -13,17 +15,17 @@ def check_namespace(name: str) -> None:
     """Refuse what cannot be the name of a namespace (RFC 1123 label)."""
     if not _LABEL.fullmatch(name):
         raise ValueError(
-            f'must be a namespace name (up to 63 lower-case letters, digits, inner hyphens), got "{name}"'
+            f"must be a namespace name (up to 63 lower-case letters, digits, inner hyphens), got {shown(name)}"
         )
 
 
 def check_object_name(name: str) -> None:
     """Refuse what cannot be the name of a Secret or a node: a subdomain, whose parts Kubernetes does not limit."""
     if len(name) > _LONGEST:
-        raise ValueError(f'must be a Kubernetes name of at most {_LONGEST} characters, got {len(name)}: "{name}"')
+        raise ValueError(f"must be a Kubernetes name of at most {_LONGEST} characters, got {shown(name)}")
     if not all(_PART.fullmatch(part) for part in name.split(".")):
         raise ValueError(
-            f'must be a Kubernetes name (lower-case letters, digits, inner hyphens and dots), got "{name}"'
+            f"must be a Kubernetes name (lower-case letters, digits, inner hyphens and dots), got {shown(name)}"
         )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ..shown import shown
+
 
 @dataclass(frozen=True, slots=True)
 class CertsFolders:
@@ -54,4 +56,4 @@ def config_path_hint(folder: str) -> str:
 def check_nodes(kind: str) -> None:
     """Refuse a kind of nodes that is not known. Raises ValueError."""
     if kind not in NODES:
-        raise ValueError(f'must be {", ".join(list(NODES)[:-1])} or {OFF}, got "{kind}"')
+        raise ValueError(f"must be {', '.join(list(NODES)[:-1])} or {OFF}, got {shown(kind)}")

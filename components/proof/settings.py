@@ -7,6 +7,7 @@ from ..exposure.host_port import HostPort
 from ..problems import Problems
 from ..references import Address, ImageName, check_platform
 from ..sections import config_set, keep_copies
+from ..shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Proof:
             with problems.caught(f"proofNodes[{position}]", config_set(f"--path 'proofNodes[{position}]' <name>")):
                 check_object_name(name)
                 if name in self.proof_nodes[:position]:
-                    raise ValueError(f'must name each node once, got "{name}" again')
+                    raise ValueError(f"must name each node once, got {shown(name)} again")
         with problems.caught("platform", config_set("platform linux/amd64")):
             check_platform(self.platform)
 

@@ -2,6 +2,8 @@
 
 import posixpath
 
+from ..shown import shown
+
 
 def host_folder(path: str) -> str:
     """Return a folder on a node in its one spelling, without doubled or trailing slashes.
@@ -9,11 +11,11 @@ def host_folder(path: str) -> str:
     Raises ValueError for what a hostPath volume cannot take, and for `/`, which is the node's whole disk.
     """
     if not path.isprintable():
-        raise ValueError(f"must not contain control or invisible characters, got {path!r}")
+        raise ValueError(f"must not contain control or invisible characters, got {shown(path)}")
     if not path.startswith("/"):
-        raise ValueError(f'must be an absolute path on the node, got "{path}"')
+        raise ValueError(f"must be an absolute path on the node, got {shown(path)}")
     if ".." in path.split("/"):
-        raise ValueError(f'must not contain "..", which Kubernetes refuses in a hostPath, got "{path}"')
+        raise ValueError(f'must not contain "..", which Kubernetes refuses in a hostPath, got {shown(path)}')
     folder = "/" + posixpath.normpath(path).lstrip("/")
     if folder == "/":
         raise ValueError("must be a folder of its own, got the whole disk of the node")

@@ -33,10 +33,15 @@ Dev = Callable[..., Recorder]
 """Type of the fixture `dev`, which is `run` below."""
 
 
-def run(*, preview: bool = False, **changes: str) -> Recorder:
-    """Run `__main__.py` with the values of Pulumi.dev.yaml, some of them changed, and give what it registered."""
+def run(*, preview: bool = False, encrypted: bool = False, **changes: str) -> Recorder:
+    """Run `__main__.py` with the values of Pulumi.dev.yaml, some of them changed, and give what it registered.
+
+    `encrypted` is whether the changed ones were set with `--secret`.
+    """
     values, secret = _configuration()
     values |= {f"{PROJECT}:{key}": value for key, value in changes.items()}
+    if encrypted:
+        secret += [f"{PROJECT}:{key}" for key in changes]
 
     def program() -> None:
         pulumi.runtime.set_all_config(values, secret)

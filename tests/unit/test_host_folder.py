@@ -62,7 +62,7 @@ def test_folders_have_one_spelling(path: str) -> None:
         ("//", "must be a folder of its own, got the whole disk"),
         ("/./", "must be a folder of its own, got the whole disk"),
         ("/data/../etc", 'must not contain "..", which Kubernetes refuses in a hostPath, got "/data/../etc"'),
-        ("/data\n", "must not contain control or invisible characters, got '/data\\n'"),
+        ("/data\n", 'must not contain control or invisible characters, got "/data\\n"'),
     ],
 )
 def test_refuses_other_folders(path: str, message: str) -> None:

@@ -252,7 +252,7 @@ def test_names_a_file_that_is_not_text(tmp_path: Path) -> None:
 def test_c30_names_kubeconfig_variable_without_a_file() -> None:
     """The variable is at fault, not the setting."""
     assert refusal("", KUBECONFIG="/missing/a:/missing/b") == (
-        "KUBECONFIG names no file that exists, got /missing/a:/missing/b; "
+        'KUBECONFIG names no file that exists, got "/missing/a:/missing/b"; '
         "correct it or set private-registry:kubeconfig"
     )
 
@@ -270,7 +270,7 @@ def test_c30_names_a_missing_context_and_those_that_exist(tmp_path: Path) -> Non
     paths = [write(tmp_path / name, config(name)) for name in ("two", "one")]
 
     assert refusal("", "three", KUBECONFIG=os.pathsep.join(paths)) == (
-        f'private-registry:kubeContext names "three", which is not in KUBECONFIG ({paths[0]}), '
+        f"private-registry:kubeContext must name a context of KUBECONFIG ({paths[0]}), "
         f"KUBECONFIG ({paths[1]}); contexts there: one, two"
     )
 
@@ -341,7 +341,7 @@ def test_names_yaml_that_is_no_kubeconfig(text: str) -> None:
 def test_content_cannot_refer_to_relative_files() -> None:
     """There is no folder to start from; the command that makes it whole is named."""
     assert refusal(json.dumps(config(cluster={"certificate-authority": "ca.crt"}))) == (
-        "private-registry:kubeconfig: certificate-authority is the relative path ca.crt, and content has no "
+        'private-registry:kubeconfig: certificate-authority is the relative path "ca.crt", and content has no '
         "folder to start from; fix: give the output of `kubectl config view --raw --flatten`"
     )
 
@@ -351,7 +351,7 @@ def test_names_a_certificate_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path / "config", config(cluster={"certificate-authority": "ca.crt"}))
 
     assert refusal(path) == (
-        f"private-registry:kubeconfig ({path}): certificate-authority {tmp_path}/ca.crt cannot be read: "
+        f'private-registry:kubeconfig ({path}): certificate-authority "{tmp_path}/ca.crt" cannot be read: '
         "No such file or directory"
     )
 

@@ -173,9 +173,9 @@ def test_c47_secrets_in_clear_text_are_refused(load: Load, key: str, value: str)
     assert "canary" not in str(refused.value)
 
 
-def test_no_users_and_a_path_of_a_kubeconfig_need_no_encryption(load: Load) -> None:
+def test_no_users_and_a_path_of_a_kubeconfig_need_no_encryption(load: Load, tmp_path: Path) -> None:
     """The engine's own default for users is not secret."""
-    assert load({"users": "{}", "kubeconfig": "~/.kube/config"}, secret=("password",)).access.users == {}
+    assert load({"users": "{}", "kubeconfig": str(tmp_path)}, secret=("password",)).access.users == {}
 
 
 def test_a_missing_password_is_refused(load: Load) -> None:
