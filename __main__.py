@@ -1,11 +1,11 @@
 """A private container registry on Kubernetes."""
 
 import asyncio
+import datetime
 import gc
 import importlib
 import os
 import signal
-from datetime import UTC, datetime
 
 import pulumi
 import pulumi_docker as docker
@@ -15,15 +15,17 @@ from components.cluster.diagnosis import explain_failures
 from components.cluster.kubeconfig import resolve
 from components.cluster.kubectl import kubectl
 from components.cluster.provider import cluster_provider
+from components.pulumi_version import check_pulumi
 from components.stack_configuration import load
 
 
 async def program() -> pulumi.Inputs:
     """Declare a stack's registry; give the stack's outputs."""
+    check_pulumi()
     settings, connections = load(pulumi.Config())
     kubeconfig = resolve(connections.kubeconfig, connections.kube_context, os.environ)
     try:
-        now = clock(os.environ, datetime.now(UTC))
+        now = clock(os.environ, datetime.datetime.now(datetime.UTC))
     except ValueError as broken:
         # Pulumi shows a RunError without a traceback.
         raise pulumi.RunError(str(broken)) from None

@@ -10,6 +10,8 @@ A broken rule is a `ValueError` whose text begins with "must".
 import re
 from typing import Final
 
+from ..shown import shown
+
 _QUANTITY: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(Ki|Mi|Gi|Ti|k|M|G|T|)")
 _UNITS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
     unit: 2 ** (10 * power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)
@@ -32,14 +34,14 @@ def bytes_of(quantity: str) -> int:
     """Give the bytes of a Kubernetes quantity. Raises ValueError."""
     found = _QUANTITY.fullmatch(quantity)
     if not found:
-        raise ValueError(f'must be a Kubernetes quantity of memory such as 512Mi or 4Gi, got "{quantity}"')
+        raise ValueError(f"must be a Kubernetes quantity of memory such as 512Mi or 4Gi, got {shown(quantity)}")
     return int(float(found[1]) * _UNITS[found[2]])
 
 
 def check_memory(quantity: str) -> None:
     """Refuse what is no quantity of memory, or too little for a node that pulls a few layers at a time."""
     if bytes_of(quantity) < bytes_of(_LEAST):
-        raise ValueError(f'must be {_LEAST} or more, got "{quantity}"')
+        raise ValueError(f"must be {_LEAST} or more, got {shown(quantity)}")
 
 
 def pulls(quantity: str) -> int:

@@ -58,6 +58,13 @@ class _NoMocks(pulumi.runtime.Mocks):
         raise AssertionError(f"the program read {args.typ} {args.name}")
 
 
+class _Engine(mocks.MockEngine):
+    """Answers as a Pulumi that is new enough."""
+
+    def RequirePulumiVersion(self, _: object) -> empty_pb2.Empty:  # noqa: N802 - Pulumi's own name
+        return empty_pb2.Empty()
+
+
 class Recorder(mocks.MockMonitor):
     """Runs one program and keeps its registrations."""
 
@@ -76,7 +83,7 @@ class Recorder(mocks.MockMonitor):
             settings.configure(
                 settings.Settings(
                     monitor=self,
-                    engine=mocks.MockEngine(logging.getLogger("pulumi")),
+                    engine=_Engine(logging.getLogger("pulumi")),
                     project=PROJECT,
                     stack=STACK,
                     organization="organization",

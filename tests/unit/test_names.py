@@ -44,5 +44,5 @@ def test_n09_accepts_names_of_up_to_253_characters(name: str) -> None:
 @pytest.mark.parametrize("name", ["a" * 254, ".".join(["a" * 60] * 5)], ids=len)
 def test_n09_refuses_longer_names_with_their_length(name: str) -> None:
     """Nobody counts so many characters."""
-    with pytest.raises(ValueError, match=f'must be .* of at most 253 characters, got {len(name)}: "{name}"'):
+    with pytest.raises(ValueError, match=f"of at most 253 characters, got a text of {len(name)} characters"):
         names.check_object_name(name)
