@@ -432,7 +432,7 @@ def test_n17_another_context_than_the_accounts_is_refused(mounted: Path, tmp_pat
         kubeconfig.resolve("", "prod", environment)
 
     assert str(refused.value) == (
-        f'private-registry:kubeContext names "prod", which is not in the Pod\'s service account ({mounted}); '
+        f"private-registry:kubeContext must name a context of the Pod's service account ({mounted}); "
         "contexts there: in-cluster"
     )
 
