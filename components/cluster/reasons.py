@@ -113,16 +113,15 @@ def _is_of_lost_pod(event: Object, objects: Iterable[Object]) -> bool:
     return about.get("kind") == "Pod" and any(
         item.get("kind") == "Job"
         and str(about.get("name", "")).startswith(f"{item['metadata']['name']}-")
-        and _time_of(event) >= str(item["metadata"].get("creationTimestamp", ""))
+        and _time_of(event) >= _time_of(item)
         for item in objects
     )
 
 
-def _time_of(event: Object) -> str:
-    """Give the last time of an event, in the one form that Kubernetes writes, which sorts as text."""
-    return str(
-        event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp", "")
-    )
+def _time_of(item: Object) -> str:
+    """Give the last time of an event, or that of an object's creation, to the second: this form sorts as text."""
+    time = item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp", "")
+    return str(time)[: len("2026-11-25T10:00:00")]
 
 
 def _of_status(status: Mapping[str, Any]) -> Iterator[str]:

@@ -177,7 +177,12 @@ def test_n14_a_job_s_reason_survives_the_pod_that_kubernetes_removes_at_the_time
     job = owner("Job", "registry-data-removal", conditions=[condition])
     cordoned = "0/1 nodes are available: 1 node(s) were unschedulable."
     about = {"kind": "Pod", "name": "registry-data-removal-x2k4p"}
-    late = event("FailedScheduling", cordoned, "gone", **about)
+    # The scheduler writes parts of a second, objects do not.
+    late = {
+        **event("FailedScheduling", cordoned, "gone", **about),
+        "lastTimestamp": None,
+        "eventTime": "2026-11-25T10:00:00.482913Z",
+    }
     early = {**event("FailedScheduling", "0/1 nodes", "gone", **about), "lastTimestamp": "2026-11-25T09:00:00Z"}
 
     assert reasons([job], [early, late]) == [cordoned]
