@@ -164,6 +164,7 @@ def _situation(name: str, settings: Settings) -> Situation:
         certs_folders=tuple(path for path in (folders.containerd, folders.docker) if path),
         runtime_hint=settings.nodes.runtime_hint,
         node=settings.storage.node,
+        tolerate_taints=settings.storage.tolerate_taints,
         folder=settings.storage.folder,
         port=settings.exposure.port,
         image=settings.server.image,

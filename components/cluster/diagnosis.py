@@ -8,18 +8,15 @@ form of the answer; contacts the cluster only after a failure, by `kubectl`, whi
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pulumi
 
 from .advice import advise
+from .kubectl import KubectlError, kubectl
 from .reasons import reasons
 from .situation import Situation
 
@@ -105,9 +102,8 @@ def _explain_pods(failed: _Failed, situation: Situation, kubeconfig: str) -> Non
     by_hand = f"`kubectl describe {which}`"
     try:
         found = _ask(failed, kubeconfig)
-    except (OSError, subprocess.SubprocessError, ValueError) as problem:
-        shown = "kubectl is not on PATH" if isinstance(problem, FileNotFoundError) else "kubectl gave no answer"
-        pulumi.log.warn(f"{failed.resource}: {shown}; {by_hand} tells why Pods do not start")
+    except KubectlError as problem:
+        pulumi.log.warn(f"{failed.resource}: {problem}; {by_hand} tells why Pods do not start")
         return
     texts = reasons(found.objects, found.events, found.nodes)
     if texts:
@@ -119,42 +115,24 @@ def _explain_pods(failed: _Failed, situation: Situation, kubeconfig: str) -> Non
 
 
 def _ask(failed: _Failed, kubeconfig: str) -> _Found:
-    """Ask for the object, its Pods, the warnings and the nodes.
+    """Ask for the object, its Pods, the warnings and the nodes. Raises KubectlError."""
 
-    The kubeconfig lies in a folder of this user alone, for as long as it takes.
-    """
+    def get(*words: str) -> list[dict[str, Any]]:
+        where = ("--namespace", failed.namespace, "--output=json")
+        items: list[dict[str, Any]] = json.loads(kubectl(["get", *words, *where], kubeconfig, _WITHIN))["items"]
+        return items
+
     found = _Found()
-    with tempfile.TemporaryDirectory(prefix="private-registry-") as folder:
-        file = Path(folder) / "kubeconfig"
-        file.write_text(kubeconfig, encoding="utf-8")
-
-        def kubectl(*words: str) -> list[dict[str, Any]]:
-            return _kubectl([*words, "--namespace", failed.namespace], file)
-
-        found.objects = kubectl("get", "pods,replicasets", "--selector", failed.pods)
-        if failed.kind != "pod":
-            found.objects += kubectl("get", failed.kind, "--field-selector", f"metadata.name={failed.name}")
-        found.events = kubectl("get", "events", "--field-selector", "type=Warning")
-        try:
-            found.nodes = kubectl("get", "nodes")
-        except subprocess.SubprocessError:
-            # An account for one namespace may not ask for nodes, and all else is worth printing.
-            found.nodes = []
+    found.objects = get("pods,replicasets", "--selector", failed.pods)
+    if failed.kind != "pod":
+        found.objects += get(failed.kind, "--field-selector", f"metadata.name={failed.name}")
+    found.events = get("events", "--field-selector", "type=Warning")
+    try:
+        found.nodes = get("nodes")
+    except KubectlError:
+        # An account for one namespace may not ask for nodes, and all else is worth printing.
+        found.nodes = []
     return found
-
-
-def _kubectl(words: Sequence[str], kubeconfig: Path) -> list[dict[str, Any]]:
-    answer = subprocess.run(
-        ["kubectl", *words, "--output=json", f"--request-timeout={_WITHIN}s"],
-        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=2 * _WITHIN,
-        check=True,
-    )
-    items: list[dict[str, Any]] = json.loads(answer.stdout)["items"]
-    return items
 
 
 def _again(failed: _Failed, which: str, *, has_pods: bool) -> str:

@@ -63,7 +63,7 @@ def _of_faults(faults: str, situation: Situation, nodes: Sequence[Mapping[str, A
         yield _OF_THE_NODE["node.kubernetes.io/unschedulable"].format(node=node)
     for taint in _TAINT.finditer(faults):
         if taint["key"]:
-            yield _taint_advice(taint["key"], _tainted(taint["key"], situation, nodes))
+            yield _taint_advice(taint["key"], _tainted(taint["key"], situation, nodes), situation)
         else:
             yield from _unnamed_taints(situation, nodes)
     for lack in _NOT_ENOUGH.finditer(faults):
@@ -80,7 +80,7 @@ def _unnamed_taints(situation: Situation, nodes: Sequence[Mapping[str, Any]]) ->
     own = [node for node in nodes if _name(node) == situation.node]
     taints = [taint["key"] for node in own for taint in node.get("spec", {}).get("taints", [])]
     for key in taints:
-        yield _taint_advice(key, situation.node)
+        yield _taint_advice(key, situation.node, situation)
     if not taints:
         yield "the nodes have taints (`kubectl describe nodes` shows them): remove them, or choose another node"
 
@@ -93,15 +93,18 @@ def _tainted(key: str, situation: Situation, nodes: Sequence[Mapping[str, Any]])
     return situation.node if situation.node in names or not names else names[0]
 
 
-def _taint_advice(key: str, node: str) -> str:
+def _taint_advice(key: str, node: str, situation: Situation) -> str:
     if key in _OFF:
         return off_node(node)
     if key in _OF_THE_NODE:
         return _OF_THE_NODE[key].format(node=node)
-    return (
-        f"node {node} has taint {key}, which these Pods do not tolerate: `kubectl taint nodes {node} {key}-` "
-        "removes it, or choose another node"
-    )
+    fault = f"node {node} has taint {key}, which these Pods do not tolerate"
+    removed = f"`kubectl taint nodes {node} {key}-` removes it"
+    if node != situation.node:
+        return f"{fault}: {removed}, or choose another node"
+    if situation.tolerate_taints:
+        return f"{fault}: the next `pulumi up` has them tolerate it, if it may ask for nodes; {removed}"
+    return f"{fault}: `pulumi config set tolerateTaints true`, or {removed}"
 
 
 def off_node(node: str) -> str:

@@ -27,6 +27,8 @@ class Situation:
     """What else the nodes' container runtimes need to look there."""
     node: str
     """The node with the images."""
+    tolerate_taints: bool
+    """Whether Pods that belong there tolerate its taints."""
     folder: str
     """The folder with the images, on that node."""
     port: int

@@ -22,6 +22,7 @@ GENERATED: Final = Situation(
     node_trust="kubeadm",
     certs_folders=("/etc/containerd/certs.d",),
     node="node-1",
+    tolerate_taints=False,
     folder="/data/registry",
     port=5000,
     image="registry:3.1.2",
@@ -381,8 +382,8 @@ def test_the_namespace_of_the_object_at_fault_is_named() -> None:
             [node("node-1", "dedicated")],
             [
                 (
-                    "node node-1 has taint dedicated, which these Pods do not tolerate: "
-                    "`kubectl taint nodes node-1 dedicated-` removes it, or choose another node"
+                    "node node-1 has taint dedicated, which these Pods do not tolerate: `pulumi config set "
+                    "tolerateTaints true`, or `kubectl taint nodes node-1 dedicated-` removes it"
                 )
             ],
         ),
