@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pulumi
@@ -15,6 +16,7 @@ from .cluster.taints import Ask, Taints
 from .commands import commands
 from .nodes.node_trust import NodeTrust
 from .proof.image_proof import ImageProof
+from .proof.stored_image import StoredImage
 from .server.registry_server import RegistryServer
 from .settings import Plain, Settings
 from .storage.removal import remove_data
@@ -107,6 +109,7 @@ class PrivateRegistry(pulumi.ComponentResource):
 
         accounts = access.accounts()
         taints = Taints(ask if storage.tolerate_taints else None, self)
+        stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
         server = RegistryServer(
             name,
             server_settings,
@@ -117,6 +120,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             self.certificates,
             trust,
             taints.tolerated_on(storage.node),
+            [] if storage.remove_data else [stored.restart_registry],
             child,
             hook,
         )
@@ -143,6 +147,16 @@ class PrivateRegistry(pulumi.ComponentResource):
                 storage.node,
                 trust,
                 authorities,
+                stored,
+                {
+                    "addresses": [str(address) for address in exposure.addresses],
+                    "authorities": authorities,
+                    "certificate": self.certificates.fingerprint if self.certificates else "",
+                    "namespace": cluster.namespace,
+                    "nodes": asdict(nodes),
+                    "registry": server_settings.image,
+                    "storage": storage.place,
+                },
                 child,
                 hook,
             )

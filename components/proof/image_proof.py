@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import pulumi
 import pulumi_docker as docker
@@ -21,12 +26,18 @@ from ..references import digest_of
 from ..server.registry_server import RegistryServer
 from .push_failures import explain_push
 from .settings import Proof
+from .stored_image import BOUND_TO, PUSHED_AGAIN, StoredImage
 
-_CONTEXT = "test-image"
+_PACKAGE: Final = Path(__file__).parents[1]
+_CONTEXTS: Final = (_PACKAGE / "test_image", _PACKAGE.parent / "test-image")
+"""Where the test image's files are: within an installed package, and in this project."""
 
 
 class ImageProof(pulumi.ComponentResource):
-    """An image of the registry's own, running in Pods that pulled it by digest with the pull secret."""
+    """An image of the registry's own, running in Pods that pulled it by digest with the pull secret.
+
+    It is pushed and pulled again when something changes that lies between push and pull.
+    """
 
     digest: pulumi.Output[str]
     """`sha256:...` of the pushed manifest."""
@@ -49,19 +60,23 @@ class ImageProof(pulumi.ComponentResource):
         registry_node: str,
         after: Sequence[pulumi.Resource],
         authorities: pulumi.Input[str],
+        stored: StoredImage,
+        bound_to: Mapping[str, pulumi.Input[Any]],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
         """`accounts` are those of `Access.accounts`; what stands in `after` is there before the push.
 
-        `authorities` is PEM of the registry's CAs, if any.
+        `authorities` is PEM of the registry's CAs, if any. `bound_to` is public: what the proof holds for, accounts
+        aside. A change of it makes a new proof.
         """
         super().__init__("private-registry:index:ImageProof", name, None, opts)
         name_in_registry = proof.image(exposure.addresses)
+        binding = pulumi.Output.from_input(bound_to).apply(_hash)
         pushed = docker.Image(
             f"{name}-image",
             image_name=name_in_registry.tagged(exposure.push_address),
-            build={"context": _CONTEXT, "platform": proof.platform},
+            build={"context": _context(), "platform": proof.platform, "args": {BOUND_TO: binding}},
             registry={
                 "server": str(exposure.push_address),
                 "username": access.username,
@@ -71,11 +86,18 @@ class ImageProof(pulumi.ComponentResource):
                 parent=self,
                 # A Docker Engine on a node trusts the registry by the same files as the node.
                 depends_on=[server.deployment, *after],
-                hooks=pulumi.ResourceHookBinding(on_error=[explain_push(exposure.push_address, authorities)]),
+                # Only the transform sets it, and it stays until the next time.
+                ignore_changes=[f"build.args.{PUSHED_AGAIN}"],
+                transforms=[stored.push_again],
+                hooks=pulumi.ResourceHookBinding(
+                    on_error=[explain_push(f"explain-push-{name}", exposure.push_address, authorities)]
+                ),
             ),
         )
         self.digest = pushed.repo_digest.apply(digest_of)
-        self.image = self.digest.apply(lambda digest: name_in_registry.pinned(exposure.address, digest))
+        self.image = pulumi.Output.all(self.digest, pushed.urn).apply(
+            lambda pushed: stored.confirm(pushed[0], pushed[1], self)
+        )
 
         def pod(resource: str, node: str) -> kubernetes.core.v1.Pod:
             return kubernetes.core.v1.Pod(
@@ -113,8 +135,9 @@ class ImageProof(pulumi.ComponentResource):
                     depends_on=[server.deployment, *secrets],
                     replace_on_changes=["spec"],
                     delete_before_replace=True,
-                    # New accounts are proven by a new pull.
-                    replacement_trigger=server.revision,
+                    # The same image may have been pushed anew, and new accounts are proven by a new pull.
+                    replace_with=[pushed],
+                    replacement_trigger=pulumi.Output.concat(server.revision, "-", binding),
                     custom_timeouts=cluster.time_limit,
                     hooks=bound(explain),
                 ),
@@ -126,3 +149,13 @@ class ImageProof(pulumi.ComponentResource):
             pods = [pod(f"{name}-pod", "")]
         self.pod_names = [made.metadata["name"].apply(str) for made in pods]
         self.register_outputs({"digest": self.digest, "image": self.image, "podNames": self.pod_names})
+
+
+def _context() -> str:
+    """Give the folder of the test image, seen from the program's: the state then is the same on each machine."""
+    folder = next(folder for folder in _CONTEXTS if folder.is_dir())
+    return os.path.relpath(folder)
+
+
+def _hash(parts: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,11 +12,11 @@ import pulumi
 from ..references import Address
 
 
-def explain_push(address: Address, authorities: pulumi.Input[str]) -> pulumi.ErrorHook:
+def explain_push(name: str, address: Address, authorities: pulumi.Input[str]) -> pulumi.ErrorHook:
     """Make the hook for an image that was not pushed; it never asks for another try.
 
-    `authorities` is PEM, empty if there is nothing to trust: the advice holds it, since a stack whose first `up`
-    fails has no outputs.
+    `name` is the hook's own: each in a program needs another. `authorities` is PEM, empty if there is nothing to
+    trust: the advice holds it, since a stack whose first `up` fails has no outputs.
     """
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:
@@ -26,7 +26,7 @@ def explain_push(address: Address, authorities: pulumi.Input[str]) -> pulumi.Err
             pulumi.log.error(f"{args.name}: {advice(address, pem or '')}")
         return False
 
-    return pulumi.ErrorHook("explain-push", explain)
+    return pulumi.ErrorHook(name, explain)
 
 
 def advice(address: Address, authorities: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -29,6 +30,9 @@ from . import configuration, memory
 from .settings import Server
 
 CONTAINER_PORT = 5000
+RESTARTED: Final = "private-registry/restarted"
+"""An annotation of the Pods: another value starts them anew."""
+
 _CONFIG_FOLDER = "/etc/private-registry"
 _ACCOUNTS_FOLDER = "/auth"
 _TLS_FOLDER = "/tls"
@@ -57,12 +61,14 @@ class RegistryServer(pulumi.ComponentResource):
         certificates: Certificates | None,
         trust: Sequence[pulumi.Resource],
         tolerations: Tolerations,
+        transforms: Sequence[pulumi.ResourceTransform],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
         """`port` is that of the node, and `accounts` are those of `Access.accounts`.
 
         Without certificates it speaks plain HTTP. `trust` is what tells nodes how to reach it.
+        `transforms` may set the annotation RESTARTED of its Pods.
         """
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
         bounded = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(explain))
@@ -139,6 +145,9 @@ class RegistryServer(pulumi.ComponentResource):
                 # (provider 4.25), and a push right after it is refused; a creation is waited for in full.
                 replace_on_changes=["spec"],
                 delete_before_replace=True,
+                # Only a transform sets it, and it stays until the next time.
+                ignore_changes=[f'spec.template.metadata.annotations["{RESTARTED}"]'],
+                transforms=list(transforms),
                 custom_timeouts=cluster.time_limit,
                 hooks=bound(explain),
             ),

@@ -72,6 +72,11 @@ class HostFolder:
         return host_folder(self.host_path)
 
     @property
+    def place(self) -> str:
+        """Where the images are. Another place has other images, or none."""
+        return f"{self.node}:{self.folder}"
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know before they say yes: a text each."""
         if not self.remove_data:

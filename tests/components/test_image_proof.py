@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.proof.lookup import NoAnswer
+from components.proof.stored_image import StoredImage
+from components.tls import issuing
+from tests.authority import NOW
 from tests.components.declaration import (
+    CA,
     DAEMON_SET,
     DEPLOYMENT,
     IMAGE,
+    KEPT,
     PASSWORD,
     POD,
     PROOF,
@@ -14,7 +27,19 @@ from tests.components.declaration import (
     declared,
     pinned_to,
 )
-from tests.components.recorder import DIGEST, Secret
+from tests.components.recorder import DIGEST, Recorder, Secret
+
+
+def bound_to(recorder: Recorder) -> str:
+    """What the pushed image is bound to."""
+    found = recorder.one(IMAGE).inputs["build"]["args"]["BOUND_TO"]
+    assert isinstance(found, str), "neither secret nor unknown"
+    return found
+
+
+def trigger(recorder: Recorder) -> str:
+    """What replaces the proof Pod."""
+    return str(recorder.one(POD).request.replacement_trigger.string_value)
 
 
 def test_image_is_pushed_through_the_push_address() -> None:
@@ -36,7 +61,7 @@ def test_image_is_built_from_its_own_folder_for_the_set_platform() -> None:
     """Never the project's folder, in which every file would count as a change."""
     image = declared(platform="linux/arm64").one(IMAGE).inputs
 
-    assert image["build"] == {"context": "test-image", "platform": "linux/arm64"}
+    assert (image["build"]["context"], image["build"]["platform"]) == ("test-image", "linux/arm64")
 
 
 def test_push_waits_until_the_registry_serves() -> None:
@@ -70,7 +95,118 @@ def test_pod_is_replaced_for_a_new_image_and_for_new_accounts() -> None:
     request = recorder.one(POD).request
 
     assert list(request.replaceOnChanges) == ["spec"]
-    assert request.replacement_trigger.string_value == recorder.one(SERVER).outputs["revision"]
+    assert request.replacement_trigger.string_value.startswith(f"{recorder.one(SERVER).outputs['revision']}-")
+    assert list(request.replace_with) == [recorder.one(IMAGE).urn]
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        ("store", {"host_path": "/data/other"}),
+        ("node", {"node": "node-2"}),
+        ("address", {"host": "10.0.0.6"}),
+        ("port", {"port": 5001}),
+        ("push address", {"push_host": "10.0.0.5"}),
+        ("registry", {"image": "registry:3.1.1"}),
+        ("namespace", {"namespace": "registry"}),
+        ("node trust", {"node_trust": "k3s"}),
+        ("folder of node trust", {"containerd_certs": "/etc/certs.d"}),
+        ("TLS", {"tls": "off", "allow_plain_http": True}),
+    ],
+)
+def test_f2_what_lies_between_push_and_pull_is_pushed_and_pulled_again(change: str, values: dict[str, Any]) -> None:
+    """The plugin builds and pushes for any other input, and a Pod is replaced for another trigger."""
+    before, after = declared(), declared(**values)
+
+    assert bound_to(before) != bound_to(after), change
+    assert trigger(before) != trigger(after)
+
+
+def test_f2_a_new_certificate_is_pushed_to_and_pulled_from() -> None:
+    """A renewed one of the same CA, and one of a new CA."""
+    renewed = {**KEPT, "registry-certificate": asdict(issuing.make_leaf(CA, ["10.0.0.5"], 365, NOW))}
+    authority = issuing.make_ca(NOW)
+    signed = asdict(issuing.make_leaf(authority, ["10.0.0.5"], 365, NOW))
+    other = {**KEPT, "registry-ca-1": asdict(authority), "registry-certificate": signed}
+    recorders = [declared(), declared(stashed=renewed), declared(stashed=other)]
+
+    assert len({bound_to(recorder) for recorder in recorders}) == 3
+
+
+def test_f2_a_new_password_is_pulled_with_and_builds_nothing() -> None:
+    """The image is in the store, and the new proof Pod shows that the account works."""
+    before, after = declared(), declared(password="another-password")
+
+    assert bound_to(before) == bound_to(after)
+    assert trigger(before) != trigger(after)
+
+
+@pytest.mark.parametrize(
+    "values", [{"timeout_seconds": 77}, {"pull_secret_name": "pulls"}, {"host": "10.0.0.5:5000"}, {}]
+)
+def test_f2_what_changes_nothing_between_push_and_pull_makes_no_new_proof(values: dict[str, Any]) -> None:
+    """Else each `up` would build, push and pull."""
+    before, after = declared(), declared(**values)
+
+    assert bound_to(before) == bound_to(after)
+    assert trigger(before) == trigger(after)
+
+
+def test_f2_a_preview_knows_what_the_proof_is_bound_to() -> None:
+    """It shows the new proof before it is made, and says of none that it comes."""
+    assert bound_to(declared(preview=True)) == bound_to(declared())
+
+
+def test_f2_an_update_asks_the_registry_for_what_it_reports(asked: list[str]) -> None:
+    """By its digest. By its tag the transforms ask, which only Pulumi itself runs."""
+    declared()
+
+    assert asked == [DIGEST]
+
+
+def test_f2_a_preview_asks_nobody(asked: list[str]) -> None:
+    """It works from anywhere, and leaves no trace in a registry."""
+    declared(preview=True)
+
+    assert asked == []
+
+
+def test_f2_success_is_not_reported_while_the_image_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to type, and is shown without a traceback."""
+
+    async def lost(_: StoredImage, reference: str) -> str:
+        assert reference == DIGEST
+        return ""
+
+    monkeypatch.setattr(StoredImage, "_lookup", lost)
+    with pytest.raises(pulumi.RunError) as raised:
+        declared()
+
+    urn = f"urn:pulumi:dev::private-registry::{PROOF}${IMAGE}::registry-proof-image"
+    assert str(raised.value) == (
+        f"10.0.0.5:5000/alpine_test@{DIGEST} was pushed and is not in the registry any more; "
+        f"fix: `pulumi up --replace '{urn}'`"
+    )
+
+
+def test_f2_a_registry_out_of_reach_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The Docker Engine and the nodes reach it, and prove it; that it was not looked up is said."""
+
+    async def no_answer(_: StoredImage, __: str) -> str:
+        raise NoAnswer("10.0.0.5:5000: timed out")
+
+    monkeypatch.setattr(StoredImage, "_lookup", no_answer)
+    with caplog.at_level(logging.INFO, logger="pulumi"):
+        recorder = declared()
+
+    assert recorder.one(PROOF).outputs["image"] == f"10.0.0.5:5000/alpine_test@{DIGEST}"
+    [line] = [record.message for record in caplog.records if "looked up" in record.message]
+    assert line.endswith(
+        f"10.0.0.5:5000/alpine_test@{DIGEST} was not looked up in the registry, which this machine cannot reach: "
+        "10.0.0.5:5000: timed out"
+    )
 
 
 def test_waiting_for_the_pod_ends_at_the_set_time() -> None:

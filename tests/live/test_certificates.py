@@ -75,6 +75,7 @@ def test_a_renewal_rolls_the_registry_once_and_nothing_it_does_not_need(renewal:
         ("replaced", "registry-certificate"),
         ("updated", "registry-tls"),
         ("replaced", "registry"),
+        ("updated", "registry-proof-image"),
         ("replaced", "registry-proof-pod"),
     }
 

@@ -211,7 +211,7 @@ def test_c15_an_engine_that_nobody_told_of_the_ca_is_told_by_the_message(deploye
     assert failed.code != 0
     assert f"pushing {ADDRESS}/alpine_test:test_1.0 failed" in failed.output
     assert "x509: certificate signed by unknown authority" in failed.output
-    assert mended.changed == {("updated", "registry-proof-image")}
+    assert mended.changed == {("updated", "registry-proof-image"), ("replaced", "registry-proof-pod")}
 
 
 def test_c13_three_minutes_of_probes_restart_nothing(deployed: Stack, lab: Node) -> None:

@@ -158,6 +158,7 @@ def test_another_certificate_is_served_when_the_first_up_after_it_returns(
     assert replaced.update.changed == {
         ("updated", "registry-tls"),
         ("replaced", "registry"),
+        ("updated", "registry-proof-image"),
         ("replaced", "registry-proof-pod"),
     }
     assert replaced.next_up.code == 0, replaced.next_up.output

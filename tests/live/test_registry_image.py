@@ -130,12 +130,17 @@ def test_c37_no_rolling_update_block_is_left(change: Change) -> None:
     assert change.strategy == {"type": "Recreate"}
 
 
-def test_only_registry_is_replaced(change: Change) -> None:
-    """No account, no configuration, no image and no Pod that uses one depends on the registry's version.
+def test_f2_another_version_is_proven_anew_and_nothing_else_changes(change: Change) -> None:
+    """No account and no configuration depends on the registry's version.
 
     Node trust runs the same image, and rolls without a gap.
     """
-    assert change.update.changed == {("replaced", "registry"), ("updated", "registry-trust-daemon")}
+    assert change.update.changed == {
+        ("replaced", "registry"),
+        ("updated", "registry-trust-daemon"),
+        ("updated", "registry-proof-image"),
+        ("replaced", "registry-proof-pod"),
+    }
 
 
 def test_c33_accounts_are_in_force_under_both_versions(old: Seen, change: Change) -> None:

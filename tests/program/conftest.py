@@ -10,6 +10,9 @@ import yaml
 from components.clock import CLOCK
 from components.cluster import provider
 from tests.program import dev_stack
+from tests.registry import asked
+
+__all__ = ["asked", "dev"]
 
 
 @pytest.fixture
