@@ -109,6 +109,7 @@ class Job:
                 custom_context=True,
                 tag=image.image_name,
                 platform=image.platform,
+                buildargs=dict(image.args),
                 rm=True,
                 forcerm=True,
                 use_config_proxy=False,

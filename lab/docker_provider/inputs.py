@@ -6,7 +6,7 @@ Reads the file system only to see whether the context and its Dockerfile are the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -20,6 +20,7 @@ UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 Plain: TypeAlias = "bool | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
 DIGEST_KEY = "contextDigest"
+ARGS_KEY = "args"
 _ADVICE = "remove it, or run where the official plugin can be downloaded"
 _OBJECTS: dict[str, tuple[str, ...]] = {
     "build": ("context", "platform"),
@@ -27,7 +28,7 @@ _OBJECTS: dict[str, tuple[str, ...]] = {
 }
 _NOT_HERE: dict[str, tuple[str, ...]] = {
     "": ("buildOnPreview", "skipPush"),
-    "build.": ("addHosts", "args", "builderVersion", "cacheFrom", "dockerfile", "network", "target"),
+    "build.": ("addHosts", "builderVersion", "cacheFrom", "dockerfile", "network", "target"),
     "registry.": (),
 }
 """What the official plugin takes and the stand-in does not, by what it is part of."""
@@ -45,6 +46,7 @@ class ImageInputs:
     server: str
     username: str
     password: str
+    args: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_image(inputs: Mapping[str, Plain]) -> list[str]:
@@ -53,8 +55,11 @@ def check_image(inputs: Mapping[str, Plain]) -> list[str]:
     for key, keys in _OBJECTS.items():
         part = inputs.get(key)
         if isinstance(part, Mapping):
-            # Pulumi hands back the digest that the check before put there.
-            shape += _check_keys(f"{key}.", {k: v for k, v in part.items() if k != DIGEST_KEY}, keys)
+            # Pulumi hands back the digest that the check before put there; only the build arguments are no text.
+            texts = {k: v for k, v in part.items() if k not in {DIGEST_KEY, ARGS_KEY}}
+            shape += _check_keys(f"{key}.", texts, keys)
+            if key == "build":
+                shape += _check_args(part.get(ARGS_KEY))
         elif part != UNKNOWN:
             shape.append(f"`{key}` must be an object with {', '.join(keys)}")
     return shape or [*_check_name(inputs), *_check_build(inputs)]
@@ -84,6 +89,7 @@ def read_image(inputs: Mapping[str, Plain]) -> ImageInputs:
         server=str(registry["server"]),
         username=str(registry["username"]),
         password=str(registry["password"]),
+        args={key: str(value) for key, value in _mapping(build, ARGS_KEY).items()},
     )
 
 
@@ -101,6 +107,17 @@ def _check_keys(prefix: str, values: Mapping[str, Plain], known: Sequence[str]) 
         if key not in _OBJECTS and wanted != UNKNOWN and not (isinstance(wanted, str) and wanted):
             missing = "is not a text" if wanted else "is missing"
             yield f"`{prefix}{key}` {missing}; the lab's stand-in for the Docker provider needs it as a text"
+
+
+def _check_args(args: Plain) -> Iterator[str]:
+    if args is None or args == UNKNOWN:
+        return
+    if not isinstance(args, Mapping):
+        yield "`build.args` must be an object of texts"
+        return
+    for key, value in args.items():
+        if not isinstance(value, str):
+            yield f"`build.args.{key}` must be a text"
 
 
 def _check_name(inputs: Mapping[str, Plain]) -> Iterator[str]:

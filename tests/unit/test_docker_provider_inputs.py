@@ -65,9 +65,15 @@ def test_a_bad_image_name_is_refused_with_its_rule(name: str, rule: str) -> None
     assert rule in reason
 
 
-def test_good_inputs_pass() -> None:
-    """The inputs that the other tests break are good."""
-    assert inputs.check_image(image()) == []
+@pytest.mark.parametrize("build", [{}, {"args": {"A": "b"}}, {"args": UNKNOWN}, {"args": {"A": UNKNOWN}}])
+def test_good_inputs_pass(build: dict[str, Plain]) -> None:
+    """The inputs that the other tests break are good, also with build arguments, known or not."""
+    assert inputs.check_image(image(build)) == []
+
+
+def test_build_arguments_are_read() -> None:
+    """As the Docker Engine takes them."""
+    assert inputs.read_image(image({"args": {"A": "b"}})).args == {"A": "b"}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,7 @@ def test_good_inputs_pass() -> None:
     [
         "skipPush",
         "buildOnPreview",
-        *(f"build.{key}" for key in ("addHosts", "args", "builderVersion", "cacheFrom")),
+        *(f"build.{key}" for key in ("addHosts", "builderVersion", "cacheFrom")),
         *(f"build.{key}" for key in ("dockerfile", "network", "target")),
     ],
 )
@@ -103,6 +109,8 @@ def test_what_only_the_official_plugin_has_is_refused_by_name(key: str) -> None:
         (image({"platform": "linux/amd64,linux/arm64"}), "build.platform"),
         (image({"platform": ""}), "build.platform"),
         (image({"platform": {"os": "linux"}}), "build.platform"),
+        (image({"args": "A=b"}), "build.args"),
+        (image({"args": {"A": 1.0}}), "build.args.A"),
         (image(imageName=""), "imageName"),
         (image(imageName=1.0), "imageName"),
         (image(registry={"server": "localhost:5000", "username": "ci"}), "registry.password"),
