@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.live.harness import PASSWORD, PUSH_ADDRESS, USER, Node, Stack, Update
-from tests.live.observation import MANIFEST, PROOF_PODS, only_pod
+from tests.live.observation import MANIFEST, PROOF_PODS, only_pod, until
 
 FOLDER = "/data/registry"
 NEW_PROOF = {("replaced", "registry-proof-image"), ("replaced", "registry-proof-pod")}
@@ -43,6 +44,26 @@ def type_the_replacement(stack: Stack, failed: Update) -> Update:
     """Type the one command that the message ends with."""
     *_, urn = re.findall(r"fix: `pulumi up --replace '(\S+)'`", failed.output)
     return stack.up("--replace", urn)
+
+
+def test_f9_the_proof_outlives_its_sleep_and_ends_at_once(deployed: Stack, lab: Node) -> None:
+    """In the image's own shell, as the first process. The sleep of an hour is ended as if the hour were over."""
+    assert deployed.outputs()["proofPods"]
+    pod = only_pod(lab, PROOF_PODS)["metadata"]["name"]
+    processes = lab.kubectl("exec", pod, "--", "ps", "-o", "pid,args")
+    [sleep] = re.findall(r"^ *(\d+) sleep 3600$", processes, re.MULTILINE)
+    lab.kubectl("exec", pod, "--", "kill", sleep)
+    until(lambda: "sleep 3600" in lab.kubectl("exec", pod, "--", "ps", "-o", "pid,args"), "the next hour")
+    kept = only_pod(lab, PROOF_PODS)["status"]["containerStatuses"][0]
+    lab.kubectl("exec", pod, "--", "kill", "-TERM", "1")
+
+    def ended() -> dict[str, Any]:
+        state = only_pod(lab, PROOF_PODS)["status"]["containerStatuses"][0]
+        return dict(state["state"].get("terminated") or state["lastState"].get("terminated") or {})
+
+    assert kept["restartCount"] == 0
+    until(lambda: bool(ended()), "the end", seconds=10)
+    assert ended()["exitCode"] == 0
 
 
 def test_f2_another_folder_gets_the_image_and_a_pod_that_pulls_it(deployed: Stack, lab: Node) -> None:
