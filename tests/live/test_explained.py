@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.harness import Node, Stack
+from tests.live.harness import FAILS_WITHIN, TIME_LIMIT, Node, Stack
 
 NAMESPACE = "tight"
 QUOTA = {
@@ -38,7 +38,7 @@ def told(output: str, resource: str) -> list[str]:
 def test_n11_pod_security_is_said_once_for_each_object_and_the_label_helps(tight: Stack, lab: Node) -> None:
     """Not once for each random name of a Pod that was tried; and hostPath and hostPort alone are in the way."""
     lab.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=baseline")
-    tight.set("timeoutSeconds", "8")
+    tight.set("timeoutSeconds", str(TIME_LIMIT))
     failed = tight.up(check=False)
     _, reason, advice, again, *_ = told(failed.output, "registry")
     label = advice.split("`")[1]
@@ -86,7 +86,7 @@ def test_n14_a_removal_on_a_cordoned_node_ends_within_the_limit_with_the_schedul
     lab.kubectl("cordon", "minikube")
     try:
         fresh_stack.set("removeData", "true")
-        fresh_stack.set("timeoutSeconds", "8")
+        fresh_stack.set("timeoutSeconds", str(TIME_LIMIT))
         failed = fresh_stack.up(check=False)
     finally:
         lab.kubectl("uncordon", "minikube")
@@ -94,7 +94,7 @@ def test_n14_a_removal_on_a_cordoned_node_ends_within_the_limit_with_the_schedul
     mended = fresh_stack.up()
 
     assert failed.code != 0
-    assert failed.seconds < 60
+    assert failed.seconds < FAILS_WITHIN
     _, reason, advice, again, *_ = told(failed.output, "registry-data-removal")
     assert reason.startswith("0/1 nodes are available: 1 node(s) were unschedulable.")
     assert advice == "node minikube is cordoned: `kubectl uncordon minikube`"

@@ -62,7 +62,7 @@ def test_f9_the_proof_outlives_its_sleep_and_ends_at_once(deployed: Stack, lab: 
         return dict(state["state"].get("terminated") or state["lastState"].get("terminated") or {})
 
     assert kept["restartCount"] == 0
-    until(lambda: bool(ended()), "the end", seconds=10)
+    until(lambda: bool(ended()), "the end")
     assert ended()["exitCode"] == 0
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, USER, Node, Stack
 from tests.live.observation import REGISTRY_PODS, only_pod
 
+pytestmark = pytest.mark.quiet
 MEBIBYTES = 16
 WHOLE = f"200 0 {MEBIBYTES * 2**20}"
 PULLS = 31
