@@ -133,6 +133,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             tolerated = taints.tolerated_on(storage.node)
             remove_data(name, storage, server_settings.image, cluster, tolerated, stopped)
         else:
+            provider = self.get_provider("kubernetes:core/v1:Pod")
             secrets = pull_secrets(name, access, accounts, exposure.addresses, bounded)
             self.proof = ImageProof(
                 f"{name}-proof",
@@ -152,6 +153,8 @@ class PrivateRegistry(pulumi.ComponentResource):
                     "addresses": [str(address) for address in exposure.addresses],
                     "authorities": authorities,
                     "certificate": self.certificates.fingerprint if self.certificates else "",
+                    # A provider of another cluster is another one, with another id.
+                    "cluster": provider.id if provider else "",
                     "namespace": cluster.namespace,
                     "nodes": asdict(nodes),
                     "registry": server_settings.image,
