@@ -124,14 +124,9 @@ class Provided:
         )
 
     def _check_pair(self, problems: Problems, exposure: HostPort) -> None:
-        for value, where in ((self.tls_certificate, _CERTIFICATE), (self.tls_key, _KEY)):
-            with problems.caught(*where):
-                if is_known(value) and not value:
-                    raise ValueError("must be set while tls is provided, unless tlsSecret is")
-        if is_known(self.tls_certificate) and is_known(self.tls_key):
-            texts = self._read(problems, self.tls_certificate, self.tls_key)
-            if len(texts) == len((_CERTIFICATE, _KEY)):
-                self._checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
+        texts = self._read(problems, self.tls_certificate, self.tls_key)
+        if len(texts) == len((_CERTIFICATE, _KEY)):
+            self._checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
 
     def _checked_pair(
         self, problems: Problems, given: Pair, names: Iterable[str], certificate: Place, key: Place
@@ -155,11 +150,14 @@ class Provided:
                 return Pair(pem.to_pem(chain), pem.key_to_pem(private_key))
         return given
 
-    def _read(self, problems: Problems, certificate: str, key: str) -> list[str]:
+    def _read(self, problems: Problems, certificate: SecretText, key: SecretText) -> list[str]:
+        """Give the content of what is known of the two."""
         texts = []
         for value, where in ((certificate, _CERTIFICATE), (key, _KEY)):
             with problems.caught(*where):
-                if value:
+                if is_known(value):
+                    if not value:
+                        raise ValueError("must be set while tls is provided, unless tlsSecret is")
                     texts.append(pem.read(value))
         return texts
 
