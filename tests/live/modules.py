@@ -15,6 +15,8 @@ import pytest
 
 LABS_PER_CORE = 2
 """A test mostly waits for the cluster, which leaves most of a core idle."""
+MOST_LABS = 8
+"""The longest module alone takes an eighth of all the time."""
 MEMORY_PER_LAB = 1536  # MiB; a lab of two nodes with its tests
 _SHOWN = 10
 _CACHE = "live/seconds-by-module"
@@ -22,7 +24,7 @@ _CACHE = "live/seconds-by-module"
 
 def labs(cores: int, free: int) -> int:
     """How many labs a machine runs side by side, by its cores and its free memory in MiB."""
-    return max(1, min(LABS_PER_CORE * cores, free // MEMORY_PER_LAB))
+    return max(1, min(LABS_PER_CORE * cores, free // MEMORY_PER_LAB, MOST_LABS))
 
 
 def free_memory(meminfo: str) -> int:

@@ -11,7 +11,8 @@ from tests.live.modules import free_memory, labs, longest_first
     ("cores", "free", "number"),
     [
         (2, 24_000, 4),
-        (8, 24_000, 15),
+        (3, 8_000, 5),
+        (64, 256_000, 8),
         (2, 4_700, 3),
         (2, 3_000, 1),
         (1, 500, 1),
