@@ -16,16 +16,17 @@ from tests.live.harness import ADDRESS, CA_FILE, FAILS_WITHIN, PUSH_ADDRESS, Nod
 from tests.live.observation import NODE_TRUST, named, until, versions
 
 CONTAINERD, DOCKER = "/etc/containerd/certs.d", "/etc/docker/certs.d"
-WRITTEN = sorted(
-    f"{folder}/{address}/{file}"
-    for address in (ADDRESS, PUSH_ADDRESS)
-    for folder, files in {
-        CONTAINERD: (".private-registry", "hosts.toml", "private-registry.crt"),
-        DOCKER: (".private-registry", "private-registry.crt"),
-    }.items()
-    for file in files
+FILES = {
+    CONTAINERD: (".private-registry", "hosts.toml", "private-registry.crt"),
+    DOCKER: (".private-registry", "private-registry.crt"),
+}
+WRITTEN, WRITTEN_ON_OTHERS = (
+    sorted(
+        f"{folder}/{address}/{file}" for address in addresses for folder, files in FILES.items() for file in files
+    )
+    for addresses in ((ADDRESS, PUSH_ADDRESS), (ADDRESS,))
 )
-"""All that the product writes on a node of minikube's kind."""
+"""All that the product writes on the registry's node, and on others, if they are of minikube's kind."""
 UNTRUSTED = "x509: certificate signed by unknown authority"
 
 
@@ -79,7 +80,7 @@ def joined(mended: Mended, lab: Node) -> str:
     """A node that was added after the last `up`, once the product's files are on it."""
     assert mended.update.code == 0
     lab.lab_command("node", "add")
-    until(lambda: sorted(files(lab, SECOND.name)) == WRITTEN, "the files on the node that joined")
+    until(lambda: sorted(files(lab, SECOND.name)) == WRITTEN_ON_OTHERS, "the files on the node that joined")
     return SECOND.name
 
 
@@ -98,7 +99,8 @@ def test_c15_with_trust_the_image_is_pulled_and_nothing_else_is_deployed_again(
     pod = lab.get("pod", stack.outputs()["proofPods"][0])
     proof = {"registry-proof-image", "registry-proof-pod"}
 
-    assert {name for _, name in mended.update.changed} == {"registry-trust-daemon", *proof}
+    told = {"registry-trust-authorities", "registry-trust-daemon"}
+    assert {name for _, name in mended.update.changed} == {*told, *proof}
     for kind in ("Deployment/registry", "Pod/registry-", "Service/registry", "Secret/registry-", "Secret/regcred"):
         kept = {name for name in mended.before if name.startswith(kind) and "proof" not in name}
         assert kept
@@ -120,14 +122,17 @@ def test_c15_outputs_give_the_ca_and_its_folder_with_the_port(mended: Mended, st
 
 
 def test_a_node_that_joins_pulls_without_another_up(joined: str, stack: Stack, lab: Node) -> None:
-    """Nothing but the join: its files are those of the first node, and a Pod pinned to it pulls over TLS."""
+    """Nothing but the join: its files are those of the first node, except for that node's loopback address (F4).
+
+    A Pod pinned to it pulls over TLS.
+    """
     image = stack.outputs()["image"]
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "joined"},
         "spec": {
-            "nodeSelector": {"kubernetes.io/hostname": joined},
+            "nodeName": joined,
             "terminationGracePeriodSeconds": 0,
             "imagePullSecrets": [{"name": "regcred"}],
             "containers": [{"name": "pulled", "image": image, "imagePullPolicy": "Always"}],
@@ -142,29 +147,29 @@ def test_a_node_that_joins_pulls_without_another_up(joined: str, stack: Stack, l
     first, second = files(lab, FIRST.name), files(lab, joined)
 
     assert image in images
-    assert sorted(first) == sorted(second) == WRITTEN
-    assert {path: text for path, text in first.items() if not path.endswith("/.private-registry")} == {
-        path: text for path, text in second.items() if not path.endswith("/.private-registry")
-    }
+    assert (sorted(first), sorted(second)) == (WRITTEN, WRITTEN_ON_OTHERS)
+    shared = [path for path in WRITTEN_ON_OTHERS if not path.endswith("/.private-registry")]
+    assert [first[path] for path in shared] == [second[path] for path in shared]
 
 
-def test_what_somebody_removes_on_a_node_comes_back(joined: str, lab: Node) -> None:
+def test_what_somebody_removes_on_a_node_comes_back(mended: Mended, lab: Node) -> None:
     """A folder, or one file of another: within about ten seconds all is there again, as it was."""
-    before = files(lab, joined)
+    assert mended.update.code == 0
+    before = files(lab, FIRST.name)
     removed = [
         f"{CONTAINERD}/{ADDRESS}",
         f"{CONTAINERD}/{PUSH_ADDRESS}/hosts.toml",
         f"{DOCKER}/{PUSH_ADDRESS}/private-registry.crt",
     ]
-    lab.run(["rm", "-r", *removed], node=joined)
+    lab.run(["rm", "-r", *removed])
 
-    assert len(files(lab, joined)) == len(WRITTEN) - 5
-    until(lambda: files(lab, joined) == before, "what was removed", seconds=60)
+    assert len(files(lab, FIRST.name)) == len(WRITTEN) - 5
+    until(lambda: files(lab, FIRST.name) == before, "what was removed", seconds=60)
 
 
 def test_another_tool_s_file_in_place_of_a_removed_one_is_left_alone(joined: str, lab: Node) -> None:
     """Somebody who takes a folder over while the product runs keeps it."""
-    taken, last = f"{CONTAINERD}/{PUSH_ADDRESS}", f"{DOCKER}/{PUSH_ADDRESS}"
+    taken, last = f"{CONTAINERD}/{ADDRESS}", f"{DOCKER}/{ADDRESS}"
     script = 'rm -r "$0" "$1" && mkdir "$0" && echo "# another tool" > "$0/hosts.toml"'
     lab.run(["sh", "-c", script, taken, last], node=joined)
     try:
@@ -195,7 +200,7 @@ def test_the_pod_on_a_node_sees_nothing_of_it_but_two_folders(mended: Mended, la
 
     assert mended.update.code == 0
     assert mounted() == {
-        *("/", "/ready", f"/nodes{CONTAINERD}", f"/nodes{DOCKER}"),
+        *("/", "/authorities", "/ready", f"/nodes{CONTAINERD}", f"/nodes{DOCKER}"),
         # The kubelet's own, for every Pod.
         *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log"),
     }

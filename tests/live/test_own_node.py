@@ -53,7 +53,7 @@ def test_c38_a_drained_node_leaves_the_registry_pending_and_never_empty_elsewher
     drain = ["drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s"]
     try:
         lab.kubectl(*drain)
-        until(lambda: "didn't match Pod's node affinity/selector" in waiting(lab), "a registry that waits")
+        until(lambda: "were unschedulable" in waiting(lab), "a registry that waits")
         pending = only_pod(lab, REGISTRY_PODS)
         elsewhere = lab.run(["ls", "/data"], node=second_node).stdout.split()
     finally:
