@@ -83,7 +83,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             moment = now or datetime.now(UTC)
             self.certificates = Certificates(name, tls, exposure, cluster.namespace, moment, child)
         authorities = self.certificates.authorities if self.certificates else ""
-        trust = []
+        told = None
         if nodes.addresses(exposure, tls):
             told = NodeTrust(
                 f"{name}-trust",
@@ -97,7 +97,6 @@ class PrivateRegistry(pulumi.ComponentResource):
                 child,
                 hook,
             )
-            trust.append(told.daemon_set)
         elif self.certificates and tls.has_own_ca:
             # The first `up` fails until nodes have the CA, and has no outputs to show it.
             self.certificates.authorities.apply(
@@ -107,6 +106,7 @@ class PrivateRegistry(pulumi.ComponentResource):
                 )
             )
 
+        trust = [told.daemon_set] if told else []
         accounts = access.accounts()
         taints = Taints(ask if storage.tolerate_taints else None, self)
         stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
@@ -124,7 +124,9 @@ class PrivateRegistry(pulumi.ComponentResource):
             child,
             hook,
         )
-        if trust and nodes.runtime_hint:
+        if told and tls.has_own_ca:
+            told.confirm(server.deployment)
+        if told and nodes.runtime_hint:
             hint = f"private-registry:nodeTrust is {nodes.node_trust}: {nodes.runtime_hint}"
             server.is_new.apply(lambda new: pulumi.log.info(hint, resource=self) if new else None)
         self.proof = None

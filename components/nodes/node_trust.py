@@ -13,7 +13,13 @@ from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import EnvVarSourceArgsDict, VolumeArgsDict, VolumeMountArgsDict
+from pulumi_kubernetes.core.v1 import (
+    ConfigMapVolumeSourceArgsDict,
+    EnvVarSourceArgsDict,
+    VolumeArgsDict,
+    VolumeMountArgsDict,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
@@ -26,7 +32,6 @@ from ..tls.settings import Tls
 from .settings import Nodes
 
 _SCRIPT: Final = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
-_AUTHORITIES: Final = "/authorities"
 
 
 def _field(path: str) -> EnvVarSourceArgsDict:
@@ -76,14 +81,19 @@ class NodeTrust(pulumi.ComponentResource):
         mounts: list[VolumeMountArgsDict] = [
             {"name": f"certs-{i}", "mount_path": f"/nodes{path}"} for i, path in enumerate(runtimes)
         ]
-        annotations = {}
+        # What `confirm` needs later.
+        self._bounded = bounded
+        self._digest = pulumi.Output.from_input(authorities).apply(pem.fingerprint)
+        self._served = served = f"{name}-served"
+        self._metadata: ObjectMetaArgsDict = {"namespace": cluster.namespace, "labels": labels("node-trust", name)}
         if tls.has_own_ca:
-            # New CAs start new Pods, which write them.
-            told = pulumi.Output.from_input(authorities).apply(pem.fingerprint)
-            annotations["private-registry/authorities"] = told
-            bundle = _bundle(name, cluster.namespace, authorities, bounded)
-            volumes.append({"name": "authorities", "config_map": {"name": bundle}})
-            mounts.append({"name": "authorities", "mount_path": _AUTHORITIES, "read_only": True})
+            config_maps: dict[str, ConfigMapVolumeSourceArgsDict] = {
+                "authorities": {"name": _bundle(name, cluster.namespace, authorities, bounded)},
+                # It follows the registry, so that a new stack has none yet.
+                "served": {"name": served, "optional": True},
+            }
+            volumes += [{"name": use, "config_map": source} for use, source in config_maps.items()]
+            mounts += [{"name": use, "mount_path": f"/{use}", "read_only": True} for use in config_maps]
         self.daemon_set = kubernetes.apps.v1.DaemonSet(
             f"{name}-daemon",
             # A fixed name: an `up` that was killed while it waited for this would otherwise make a second one.
@@ -96,7 +106,7 @@ class NodeTrust(pulumi.ComponentResource):
                     "rolling_update": {"max_surge": "100%", "max_unavailable": 0},
                 },
                 "template": {
-                    "metadata": {"labels": labels("node-trust", name), "annotations": annotations},
+                    "metadata": {"labels": labels("node-trust", name)},
                     "spec": {
                         "automount_service_account_token": False,
                         "enable_service_links": False,
@@ -113,6 +123,8 @@ class NodeTrust(pulumi.ComponentResource):
                                 "command": ["sh", "-c", _SCRIPT],
                                 "env": [
                                     {"name": "CONTAINERD", "value": known.containerd},
+                                    # New CAs start new Pods, which write them.
+                                    {"name": "DIGEST", "value": self._digest if tls.has_own_ca else ""},
                                     {"name": "FOLDERS", "value": "\n".join(folders[False])},
                                     {"name": "LOOPBACK_FOLDERS", "value": "\n".join(folders[True])},
                                     {"name": "NODE", "value_from": _field("spec.nodeName")},
@@ -140,6 +152,18 @@ class NodeTrust(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
+    def confirm(self, server: pulumi.Resource) -> None:
+        """Let nodes forget the CAs before, once `server` serves a certificate of these.
+
+        Until then they trust both: an `up` that cannot tell one node of new CAs leaves the registry as it is.
+        """
+        kubernetes.core.v1.ConfigMap(
+            self._served,
+            metadata={"name": self._served, **self._metadata},
+            data={"digest": self._digest},
+            opts=pulumi.ResourceOptions.merge(self._bounded, pulumi.ResourceOptions(depends_on=[server])),
+        )
+
 
 def _bundle(
     name: str, namespace: str, authorities: pulumi.Input[str], opts: pulumi.ResourceOptions
@@ -147,7 +171,7 @@ def _bundle(
     """Declare the ConfigMap of the CAs, and give its name.
 
     A variable of a process ends at 128 KiB, and companies have bundles of more. Its name is fixed, so that the next
-    `up` finds it again; a Pod that starts again during an update trusts the new CAs a moment earlier.
+    `up` finds it again. A Pod takes from it only the content that it was made for.
     """
     bundle = f"{name}-authorities"
     made = kubernetes.core.v1.ConfigMap(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
 import pytest
 
 from tests.authority import Authority
-from tests.components.declaration import CA, CONFIG_MAP, DAEMON_SET, KEPT, NODE_TRUST, POD, declared
+from tests.components.declaration import CA, CONFIG_MAP, DAEMON_SET, DEPLOYMENT, KEPT, NODE_TRUST, POD, declared
 from tests.components.recorder import Recorder, with_secrets, without_secrets
 
 CONTAINERD: Final = "/etc/containerd/certs.d"
@@ -34,10 +35,10 @@ def env(recorder: Recorder) -> dict[str, str]:
 
 def authorities(recorder: Recorder) -> str:
     """Take what the Pods find in their file of CAs; empty without one."""
-    volumes = [item["configMap"]["name"] for item in pod(recorder)["volumes"] if "configMap" in item]
+    volumes = {item["name"]: item["configMap"]["name"] for item in pod(recorder)["volumes"] if "configMap" in item}
     maps = {item.inputs["metadata"]["name"]: item.inputs["data"] for item in recorder.all(CONFIG_MAP).values()}
-    assert sorted(volumes) == sorted(maps)
-    return "".join(maps[name]["ca.crt"] for name in volumes)
+    assert sorted(volumes.values()) == sorted(maps)
+    return str(maps[volumes["authorities"]]["ca.crt"]) if volumes else ""
 
 
 def provided(*, with_ca: bool) -> dict[str, Any]:
@@ -76,7 +77,8 @@ def test_pods_see_the_folders_of_the_runtimes_and_nothing_else_of_a_node(
 
     assert list(paths.values()) == [{"path": path, "type": "DirectoryOrCreate"} for path in folders]
     with_ca = values.get("tls") != "off"
-    assert others == {"ready": {"emptyDir"}} | ({"authorities": {"configMap"}} if with_ca else {})
+    config_maps = {"authorities": {"configMap"}, "served": {"configMap"}} if with_ca else {}
+    assert others == {"ready": {"emptyDir"}} | config_maps
     assert mounts == {
         **{f"/nodes{path['path']}": name for name, path in paths.items()},
         **{f"/{name}": name for name in others},
@@ -116,17 +118,27 @@ def test_f4_folders_of_loopback_addresses_stand_apart() -> None:
 
 
 def test_n08_new_content_starts_new_pods() -> None:
-    """The ConfigMap keeps its name, and the Pods' annotation follows what is in it."""
+    """The ConfigMap keeps its name, and the Pods are told the digest of what they have to find there."""
     first, second, again = (declared(ca_generation=number) for number in (1, 2, 1))
+    bundles = [run.one(CONFIG_MAP, "registry-trust-authorities").inputs for run in (first, second)]
 
-    names = {run.one(CONFIG_MAP).inputs["metadata"]["name"] for run in (first, second)}
-    assert names == {"registry-trust-authorities"}
-    assert first.one(CONFIG_MAP).inputs["metadata"]["namespace"] == "default"
-    told = [
-        run.one(DAEMON_SET).inputs["spec"]["template"]["metadata"]["annotations"]["private-registry/authorities"]
-        for run in (first, second, again)
-    ]
+    assert [item["metadata"]["name"] for item in bundles] == ["registry-trust-authorities"] * 2
+    assert bundles[0]["metadata"]["namespace"] == "default"
+    told = [env(run)["DIGEST"] for run in (first, second, again)]
+    assert told == [hashlib.sha256(authorities(run).encode()).hexdigest() for run in (first, second, again)]
     assert told[0] == told[2] != told[1]
+
+
+def test_f6_nodes_hear_of_what_is_served_once_it_is() -> None:
+    """By the digest that their own Pods were given, and once the registry is there with its certificate."""
+    recorder = declared()
+    served = recorder.one(CONFIG_MAP, "registry-trust-served")
+
+    assert served.inputs["data"] == {"digest": env(recorder)["DIGEST"]}
+    assert recorder.one(DEPLOYMENT).urn in served.request.dependencies
+    [volume] = [item["configMap"] for item in pod(recorder)["volumes"] if item["name"] == "served"]
+    assert volume == {"name": served.inputs["metadata"]["name"], "optional": True}
+    assert env(declared(ca_generation=2))["DIGEST"] != env(recorder)["DIGEST"]
 
 
 def test_n22_selinux_lets_the_pods_write_to_the_runtimes_folders() -> None:
@@ -304,4 +316,4 @@ def test_one_folder_of_both_runtimes_is_mounted_once() -> None:
     """Kubernetes refuses two mounts at one place."""
     mounts = container(declared(containerd_certs="/srv/certs", docker_certs="/srv/certs"))["volumeMounts"]
 
-    assert sorted(item["mountPath"] for item in mounts) == ["/authorities", "/nodes/srv/certs", "/ready"]
+    assert sorted(item["mountPath"] for item in mounts) == ["/authorities", "/nodes/srv/certs", "/ready", "/served"]

@@ -18,10 +18,11 @@ import pytest
 from components.nodes import runtimes
 from components.nodes.runtimes import CertsFolders
 from tests.authority import Authority
-from tests.components.declaration import CA, declared
+from tests.components.declaration import CA, CONFIG_MAP, declared
 from tests.components.test_node_trust import CONTAINERD, DOCKER, authorities, container, env
 
 CERTIFICATE: Final = "private-registry.crt"
+BEFORE: Final = "private-registry-before.crt"
 RECORD: Final = ".private-registry"
 SHELLS: Final = [name for name in ("sh", "busybox") if shutil.which(name)]
 """The registry's images have busybox as their shell; another one shows what only one of them takes."""
@@ -42,6 +43,7 @@ class RunningPod:
     process: subprocess.Popen[bytes]
     ready: Path
     log: Path
+    authorities: Path
 
     def until_ready(self) -> RunningPod:
         """Wait until it says that all is written."""
@@ -83,20 +85,23 @@ class Disk:
         registry_node: str = "node-1",
         pause: str = "10",
         after_mkdir: str = ":",
+        given: str = "",
         **values: Any,  # noqa: ANN401 - any setting
     ) -> RunningPod:
         """Start a Pod of the DaemonSet that these settings declare, on `node`.
 
-        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made.
+        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made. `given` is what the
+        Pod finds in place of its CAs.
         """
         recorder = declared(node=registry_node, **values)
         number = len(self.pods)
         ready, log = self.root / f"ready-{number}", self.root / f"log-{number}"
         ready.mkdir()
-        trusted = self.root / f"authorities-{number}"
+        trusted, served = self.root / f"authorities-{number}", self.root / "served"
         trusted.mkdir()
+        served.mkdir(exist_ok=True)
         if authorities(recorder):
-            (trusted / "ca.crt").write_text(authorities(recorder))
+            (trusted / "ca.crt").write_text(given or authorities(recorder))
         for mount in container(recorder)["volumeMounts"]:
             (self.root / mount["mountPath"].removeprefix("/")).mkdir(parents=True, exist_ok=True)
         program, option, script = container(recorder)["command"]
@@ -105,6 +110,7 @@ class Disk:
             ("/nodes", f"{self.root}/nodes"),
             ("/ready", str(ready)),
             ("/authorities", str(trusted)),
+            ("/served", str(served)),
             ("sleep 10", f"sleep {pause}"),
             ('mkdir "$folder"', f'mkdir "$folder"; {after_mkdir}'),
         ):
@@ -120,8 +126,19 @@ class Disk:
                 start_new_session=True,
                 cwd=self.root,
             )
-        self.pods.append(RunningPod(process, ready / "yes", log))
+        self.pods.append(RunningPod(process, ready / "yes", log, trusted / "ca.crt"))
         return self.pods[-1]
+
+    def serve(self, **values: Any) -> None:  # noqa: ANN401 - any setting
+        """Say that the registry now serves with these settings, as a finished `up` does."""
+        [data] = [
+            item.inputs["data"]
+            for item in declared(**values).all(CONFIG_MAP).values()
+            if item.name == "registry-trust-served"
+        ]
+        (self.root / "served").mkdir(exist_ok=True)
+        for name, text in data.items():
+            (self.root / "served" / name).write_text(text)
 
     def folder(self, address: str, runtime: str = CONTAINERD) -> Path:
         """Give the folder of an address."""
@@ -142,7 +159,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         programs.mkdir()
         busybox = shutil.which("busybox")
         assert busybox
-        for name in ("cat", "head", "mkdir", "mv", "rm", "rmdir", "sed", "sleep", "touch"):
+        for name in ("cat", "head", "mkdir", "mv", "rm", "rmdir", "sed", "sha256sum", "sleep", "touch"):
             (programs / name).symlink_to(busybox)
         made = Disk(tmp_path, [busybox, "sh"], str(programs))
     else:
@@ -485,3 +502,131 @@ def test_n08_a_bundle_of_a_company_s_cas_is_written_as_it_is(disk: Disk) -> None
     eventually(written.exists)
     assert written.read_text() == bundle
     pod.terminate()
+
+
+def other_ca() -> dict[str, Any]:
+    """Give the settings of a certificate of one more CA."""
+    authority = Authority()
+    pair = authority.issue("10.0.0.5")
+    return {"tls": "provided", "tls_certificate": pair.certificate, "tls_key": pair.key, "tls_ca": authority.pem}
+
+
+def trusts(folder: Path) -> set[str]:
+    """Give what a runtime takes for CAs: Docker each `*.crt` there, containerd those that its file names."""
+    rule = folder / "hosts.toml"
+    if rule.exists():
+        named = tomllib.loads(rule.read_text())["ca"]
+        files = [folder / name for name in ([named] if isinstance(named, str) else named)]
+        assert sorted(files) == sorted(folder.glob("*.crt"))
+    return {path.read_text().strip() for path in folder.glob("*.crt")}
+
+
+def test_f6_the_ca_before_is_trusted_until_the_next_one_is_served(disk: Disk) -> None:
+    """An `up` that cannot tell one node goes no further: until it does, the registry serves what it served."""
+    first, second = {"node_trust": "minikube"}, {"node_trust": "minikube", **other_ca()}
+    older = disk.run("uid-1", **first).until_ready()
+    disk.serve(**first)
+    newer = disk.run("uid-2", pause="0.02", **second).until_ready()
+    older.terminate()
+    folders = [disk.folder("10.0.0.5:5000", runtime) for runtime in (CONTAINERD, DOCKER)]
+
+    new, old = second["tls_ca"].strip(), CA.certificate.strip()
+    assert [trusts(folder) for folder in folders] == [{new, old}] * 2
+    disk.serve(**second)
+    eventually(lambda: not any((folder / BEFORE).exists() for folder in folders))
+    eventually(lambda: [trusts(folder) for folder in folders] == [{new}] * 2)
+    assert tomllib.loads((folders[0] / "hosts.toml").read_text())["ca"] == CERTIFICATE
+    newer.terminate()
+    assert disk.files() == set()
+
+
+def test_f6_a_third_ca_leaves_the_served_one_trusted(disk: Disk) -> None:
+    """As when the second was a mistake: nobody has ever served it."""
+    disk.serve()
+    pods = [disk.run(f"uid-{number}", **values).until_ready() for number, values in enumerate(({}, other_ca()))]
+    third = other_ca()
+    pods.append(disk.run("uid-3", **third).until_ready())
+
+    assert trusts(disk.folder("10.0.0.5:5000")) == {third["tls_ca"].strip(), CA.certificate.strip()}
+    for pod in pods:
+        pod.terminate()
+    assert disk.files() == set()
+
+
+def test_f6_the_way_back_leaves_nothing_of_the_ca_that_was_never_served(disk: Disk) -> None:
+    """The settings of before, and all is as it was."""
+    disk.serve()
+    disk.run("uid-1").until_ready()
+    files = disk.files()
+    disk.run("uid-2", **other_ca()).until_ready()
+    disk.run("uid-3").until_ready()
+
+    assert disk.files() == files
+    assert trusts(disk.folder("10.0.0.5:5000")) == {CA.certificate.strip()}
+
+
+def test_f6_a_bundle_with_the_ca_before_in_it_needs_no_second_file(disk: Disk) -> None:
+    """As each generation of our own has."""
+    disk.serve()
+    disk.run("uid-1").until_ready()
+    files = disk.files()
+    disk.run("uid-2", ca_generation=2).until_ready()
+
+    assert disk.files() == files
+
+
+def test_f6_without_a_word_of_what_is_served_both_are_trusted(disk: Disk) -> None:
+    """As after an upgrade from a version that did not say it."""
+    disk.run("uid-1").until_ready()
+    second = other_ca()
+    disk.run("uid-2", **second).until_ready()
+
+    assert trusts(disk.folder("10.0.0.5:5000")) == {second["tls_ca"].strip(), CA.certificate.strip()}
+
+
+def test_f6_the_ca_before_is_put_back_when_somebody_removes_it(disk: Disk) -> None:
+    """With all else of the folder: it is what is served."""
+    disk.serve()
+    disk.run("uid-1").until_ready()
+    disk.run("uid-2", pause="0.02", **other_ca()).until_ready()
+    folder = disk.folder("10.0.0.5:5000")
+    files, trusted = disk.files(), trusts(folder)
+    shutil.rmtree(folder)
+
+    eventually(lambda: disk.files() == files)
+    assert trusts(folder) == trusted
+
+
+def test_f6_a_pod_waits_for_the_cas_that_it_was_made_for(disk: Disk) -> None:
+    """A kubelet may have an older content for a while; the node is not said to be ready with that."""
+    new = other_ca()
+    pod = disk.run(given=CA.certificate, **new)
+    time.sleep(1.5)
+    assert not pod.ready.exists()
+    assert disk.files() == set()
+
+    pod.authorities.write_text(new["tls_ca"])
+    pod.until_ready()
+    assert trusts(disk.folder("10.0.0.5:5000")) == {new["tls_ca"].strip()}
+
+
+def test_f6_a_pod_that_waits_for_its_cas_ends_at_once(disk: Disk) -> None:
+    """As every other."""
+    pod = disk.run(given=CA.certificate, **other_ca())
+    time.sleep(0.5)
+
+    pod.terminate()
+    assert disk.files() == set()
+
+
+def test_f6_a_pod_that_starts_again_during_an_update_keeps_its_own_cas(disk: Disk) -> None:
+    """By then it is given the next ones, which are the next Pod's: the registry does not serve them yet."""
+    disk.serve()
+    disk.run("uid-1").until_ready().kill()
+    files = disk.files()
+    pod = disk.run("uid-1", given=other_ca()["tls_ca"]).until_ready()
+
+    assert disk.files() == files
+    assert trusts(disk.folder("10.0.0.5:5000")) == {CA.certificate.strip()}
+    pod.terminate()
+    assert disk.files() == set()

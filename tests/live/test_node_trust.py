@@ -99,7 +99,7 @@ def test_c15_with_trust_the_image_is_pulled_and_nothing_else_is_deployed_again(
     pod = lab.get("pod", stack.outputs()["proofPods"][0])
     proof = {"registry-proof-image", "registry-proof-pod"}
 
-    told = {"registry-trust-authorities", "registry-trust-daemon"}
+    told = {"registry-trust-authorities", "registry-trust-daemon", "registry-trust-served"}
     assert {name for _, name in mended.update.changed} == {*told, *proof}
     for kind in ("Deployment/registry", "Pod/registry-", "Service/registry", "Secret/registry-", "Secret/regcred"):
         kept = {name for name in mended.before if name.startswith(kind) and "proof" not in name}
@@ -200,7 +200,7 @@ def test_the_pod_on_a_node_sees_nothing_of_it_but_two_folders(mended: Mended, la
 
     assert mended.update.code == 0
     assert mounted() == {
-        *("/", "/authorities", "/ready", f"/nodes{CONTAINERD}", f"/nodes{DOCKER}"),
+        *("/", "/authorities", "/ready", "/served", f"/nodes{CONTAINERD}", f"/nodes{DOCKER}"),
         # The kubelet's own, for every Pod.
         *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log"),
     }

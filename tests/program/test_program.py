@@ -22,6 +22,7 @@ pulumi:pulumi:Stack private-registry-dev
     private-registry:index:NodeTrust registry-trust
       kubernetes:apps/v1:DaemonSet registry-trust-daemon
       kubernetes:core/v1:ConfigMap registry-trust-authorities
+      kubernetes:core/v1:ConfigMap registry-trust-served
     private-registry:index:RegistryServer registry
       kubernetes:apps/v1:Deployment registry
       kubernetes:core/v1:Secret registry-config
@@ -103,7 +104,7 @@ def test_every_resource_names_its_provider(dev: Dev) -> None:
         if item.type.partition(":")[0] in providers
     }
 
-    assert len(used) == 10
+    assert len(used) == 11
     assert {urn: (package, providers[package]) for urn, (package, _) in used.items()} == used
 
 
