@@ -99,5 +99,8 @@ version = 3
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.cni]
     bin_dirs = ["/usr/lib/cni"]
+[plugins.'io.containerd.metadata.v1.bolt']
+  # else a pull finds on the node what the node's Docker Engine has pushed, and asks the registry for no layer
+  content_sharing_policy = "isolated"
 """,
 }

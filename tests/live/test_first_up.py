@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from uuid import uuid4
+
 import pytest
 
-from tests.live.harness import PASSWORD, USER, Node, Stack, Update
+from tests.live.harness import ADDRESS, PASSWORD, PUSH_ADDRESS, USER, Node, Stack, Update
 from tests.live.observation import MANIFEST
 
 
@@ -37,6 +41,31 @@ def test_the_proof_pod_runs_the_digest_that_the_registry_reports_for_the_tag(
     assert pod["spec"]["containers"][0]["image"] == stack.outputs()["image"]
     assert pod["spec"]["containers"][0]["image"].endswith(f"@{answer.headers['docker-content-digest']}")
     assert pod["status"]["containerStatuses"][0]["imageID"].endswith(answer.headers["docker-content-digest"])
+
+
+def test_a_node_fetches_from_the_registry_what_its_own_docker_engine_pushed(
+    first_up: Update, lab: Node, tmp_path: Path
+) -> None:
+    """Its containerd serves both, and would else find the layers at hand: a proof of less than on other nodes."""
+    name = f"fetched-{uuid4().hex[:8]}"
+    (tmp_path / "Dockerfile").write_text(f"FROM alpine\nLABEL made={name}\n")
+    image = f"{PUSH_ADDRESS}/alpine_test:{name}"
+    lab.run(["docker", "login", PUSH_ADDRESS, f"--username={USER}", "--password-stdin"], stdin=PASSWORD)
+    lab.run(["docker", "build", f"--tag={image}", "."], cwd=tmp_path)
+    lab.run(["docker", "push", image])
+    manifest = json.loads(lab.registry(f"/v2/alpine_test/manifests/{name}", headers=[MANIFEST]).body)
+    overrides = json.dumps({"spec": {"imagePullSecrets": [{"name": "regcred"}]}})
+    words = ["run", name, f"--image={ADDRESS}/alpine_test:{name}", "--restart=Never", f"--overrides={overrides}"]
+    lab.kubectl(*words, "--", "true")
+    try:
+        lab.wait_for("jsonpath={.status.phase}=Succeeded", f"pod/{name}", seconds=60)
+    finally:
+        lab.kubectl("delete", "pod", name, "--wait=false")
+    log = lab.kubectl("logs", "deployment/registry", "--container=registry").splitlines()
+
+    assert first_up.code == 0
+    blob = f"/v2/alpine_test/blobs/{manifest['config']['digest']}"
+    assert [line for line in log if blob in line and "method=GET" in line and "useragent=containerd" in line]
 
 
 def test_commands_in_the_outputs_work_as_pasted(first_up: Update, stack: Stack, lab: Node) -> None:
