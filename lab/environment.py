@@ -28,7 +28,7 @@ def of_services(node: Path) -> dict[str, str]:
     return {
         "PATH": os.pathsep.join(_SYSTEM_PATH),
         "LANG": _LANGUAGE,
-        # The kubelet looks here for accounts of registries, and `docker` for the engine to use.
+        # The kubelet looks here for accounts of registries, and `docker` for the Docker Engine to use.
         "HOME": f"{node}/home",
     }
 

@@ -11,6 +11,8 @@ from lab import images, packages, plugins, preflight, tools
 from lab.cache import Entry
 from lab.ui import Steps
 
+_ROOM_OF_A_PART = 2  # GB; all ten, from nothing and with Go's own caches, have used 18
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -63,7 +65,8 @@ def prepare(left: int = 1) -> tuple[Parts, Steps]:
     )
     missing = [job for job in jobs if not job.entry.is_whole()]
     if missing:
-        preflight.check_room(missing[0].entry.path.parent, "building the lab's tools takes", "XDG_CACHE_HOME")
+        room = len(missing) * _ROOM_OF_A_PART
+        preflight.check_room(missing[0].entry.path.parent, room, "building the lab's tools takes", "XDG_CACHE_HOME")
     steps = Steps(len(missing) + left)
     for job in missing:
         with steps.step(job.title):

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab import cgroups, rootfs
 from lab.ui import LabError
 
-_ROOM = 10 * 10**9  # bytes; a cold build with Go's own caches has used 8
+_GB = 10**9  # bytes
 
 
 def check_person() -> None:
@@ -35,7 +35,7 @@ def check(lab: Path, project: Path, cache: Path) -> None:
             )
     for folder in (lab, project, cache):
         _check_place(folder)
-    check_room(lab, "a lab needs", "LAB")
+    check_room(lab, 10, "a lab needs", "LAB")
     _check_kernel(lab)
 
 
@@ -49,13 +49,13 @@ def _check_place(folder: Path) -> None:
             raise LabError(f"{folder} lies in {hidden}, which a node has for itself: move it elsewhere.")
 
 
-def check_room(folder: Path, purpose: str, setting: str) -> None:
-    """Refuse a folder, there or not yet, on a disk with too little room; `setting` names what moves it."""
+def check_room(folder: Path, room: int, purpose: str, setting: str) -> None:
+    """Refuse a folder, there or not yet, on a disk with less than `room` GB; `setting` names what moves it."""
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free
-    if free < _ROOM:
+    if free < room * _GB:
         raise LabError(
-            f"{there} has {free / 10**9:.1f} GB free, and {purpose} {_ROOM / 10**9:.0f} GB: free some, "
+            f"{there} has {free / _GB:.1f} GB free, and {purpose} {room} GB: free some, "
             f"or set {setting} to a folder on a larger disk."
         )
 

@@ -141,7 +141,7 @@ def _build_pulumi(go: Go, source: Path, folder: Path) -> None:
     stamp = f"{_SDK_MODULE}/go/common/version.Version={PULUMI_VERSION}"
     go.build(source, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", folder / "pulumi", stamp)
     host = "pulumi-language-python"
-    # Newer hosts live in a module that the Go proxy does not serve; this one works with newer engines.
+    # Newer hosts live in a module that the Go proxy does not serve; this one works with a newer Pulumi.
     go.build(source / "language-python", f"{_SDK_MODULE}/python/cmd/{host}", folder / host)
     go.run(source, "mod", "download", _SDK_MODULE)
     sdk = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _SDK_MODULE).strip()) / "python"

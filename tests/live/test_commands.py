@@ -147,6 +147,8 @@ class Terminal:
             assert time.monotonic() < deadline, f"no {pattern!r} in:\n{self.seen}"
             if select.select([self._main], [], [], 1)[0]:
                 self.seen += os.read(self._main, 4096).decode(errors="replace").replace("\r\n", "\n")
+                # BuildKit moves the cursor to show its progress, and leaves its last words before the next line.
+                self.seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.seen)
         text, self.seen = self.seen[: found.end()], self.seen[found.end() :]
         return text
 

@@ -68,7 +68,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 @pytest.mark.parametrize("builder", ["0", "1"], ids=["classic", "buildkit"])
 def test_builds_run_in_the_lab_s_control_group(builder: str, own: Node, tmp_path: Path) -> None:
-    """Either builder of the engine: a group elsewhere would outlive the lab."""
+    """Either builder of the Docker Engine: a group elsewhere would outlive the lab."""
     (tmp_path / "Dockerfile").write_text("FROM alpine\nRUN sed 's/^/group /' /proc/self/cgroup\n")
     words = ["docker", "build", "--no-cache", "--network=none", "."]
     built = own.run(words, cwd=tmp_path, env={"DOCKER_BUILDKIT": builder, "BUILDKIT_PROGRESS": "plain"})
@@ -134,7 +134,7 @@ def test_a_service_that_dies_is_started_again(own: Node) -> None:
     own.run(["kill", "-KILL", dead])
 
     until(lambda: file.read_text() not in {"", dead}, "the Docker Engine to be started again")
-    until(lambda: own.run(["docker", "info"], check=False).returncode == 0, "the engine to answer")
+    until(lambda: own.run(["docker", "info"], check=False).returncode == 0, "the Docker Engine to answer")
 
 
 @pytest.mark.parametrize(

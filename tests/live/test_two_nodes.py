@@ -210,6 +210,16 @@ def test_the_second_node_has_credentials_of_its_own(lab: Node) -> None:
     assert {path.stat().st_mode & 0o777 for path in (kubeconfig, lab.lab.folder / "pki" / "ca.key")} == {0o600}
 
 
+def test_the_nodes_have_container_runtimes_of_two_generations(lab: Node) -> None:
+    """What a new node has, and what Debian 12 still has."""
+    runtimes = {
+        node["metadata"]["name"]: node["status"]["nodeInfo"]["containerRuntimeVersion"].rpartition(".")[0]
+        for node in lab.get("nodes")["items"]
+    }
+
+    assert runtimes == {FIRST.name: "containerd://2.4", SECOND.name: "containerd://1.6"}
+
+
 @pytest.mark.parametrize("node", BOTH)
 def test_no_registry_is_known_from_the_start(lab: Node, node: str) -> None:
     """The folders for registries' trust are there and empty, and nothing of the machine's own shows through."""

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from lab import __main__ as command_line
-from lab import cgroups, parts, preflight
+from lab import cgroups, parts, preflight, tools
 from lab.lifecycle import Lab
 from lab.ui import LabError
 
@@ -171,11 +171,12 @@ def test_a_cold_build_wants_room_in_the_cache(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 10**9))
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(tools, "pulumi_on_path", lambda: None)
 
     with pytest.raises(LabError) as refused:
         parts.prepare()
     assert str(refused.value) == (
-        f"{tmp_path} has 3.0 GB free, and building the lab's tools takes 10 GB: free some, "
+        f"{tmp_path} has 3.0 GB free, and building the lab's tools takes 20 GB: free some, "
         "or set XDG_CACHE_HOME to a folder on a larger disk."
     )
 
