@@ -48,7 +48,7 @@ check: venv ## Format, lint, types, workflows and unit tests; under a minute
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
-	@$(RUN) docs/settings_table.py --check
+	@$(RUN) -m docs.settings_table --check
 	@$(RUN) -m lab actionlint
 	@$(RUN) -m pytest --quiet tests/unit tests/components tests/program
 
@@ -68,7 +68,7 @@ format: venv ## Rewrite the sources in the project's format
 	@$(VENV)/bin/ruff format --quiet .
 
 docs: venv ## Write the settings tables anew from Pulumi.yaml
-	@$(RUN) docs/settings_table.py
+	@$(RUN) -m docs.settings_table
 
 pins: ## Choose the newest versions that the requirements allow, and pin them in constraints.txt
 	@$(PYTHON) -m venv --clear $(VENV) && echo > constraints.txt

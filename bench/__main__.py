@@ -117,7 +117,7 @@ class Bench:
         self.node.run(["bash", str(_HERE / name)], cwd=PROJECT)
 
     def _forget_images(self) -> None:
-        """Both arms build, push and pull for real: neither finds its image on the engine, node or registry."""
+        """Both arms build, push and pull for real: neither finds its image on Docker Engine, node or registry."""
         images = "localhost:5000/alpine_test:test_1.0 alpine_test"
         self.node.run(["sh", "-c", f"rm -rf /data/registry; docker rmi {images}; true"])
         self.node.run(

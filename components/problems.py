@@ -18,7 +18,7 @@ Place = tuple[str, str]
 
 
 class SettingsError(pulumi.RunError, ValueError):
-    """One or more settings cannot work. As a RunError, the engine shows it without a traceback."""
+    """One or more settings cannot work. As a RunError, Pulumi shows it without a traceback."""
 
     problems: tuple[str, ...]
     """A line for each: key, value unless it is secret, rule and fix."""

@@ -42,8 +42,8 @@ class Settings:
 
     exposure: HostPort
     storage: HostFolder
-    access: Access
     tls: Tls = field(default_factory=Generated)
+    access: Access
     nodes: Nodes = field(default_factory=Nodes)
     server: Server = field(default_factory=Server)
     proof: Proof = field(default_factory=Proof)

@@ -1,7 +1,8 @@
-"""Writes the table of settings, taken from Pulumi.yaml, into the documents that show it.
+"""Writes the tables of settings, taken from Pulumi.yaml, into the documents that show them.
 
-Owns what stands between the two marker comments, and nothing else in those files. `--check` changes nothing
-and exits 1 when a table is out of date.
+README.md has the settings that people touch first, docs/settings.md all of them by concern. Owns what stands
+between the two marker comments, and nothing else in those files. `--check` changes nothing and exits 1 when a table
+is out of date.
 """
 
 import json
@@ -11,14 +12,30 @@ from typing import Any
 
 import yaml
 
+from components.stack_configuration import KEYS
+
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
+FIRST = ("host", "node", "nodeTrust", "password", "users", "hostPath", "pullNamespaces", "pushHost", "port", "tls")
+"""Those that people touch first, in the order in which they meet them."""
+TITLES = {
+    "exposure": "The registry's address",
+    "storage": "Where the images are",
+    "tls": "TLS",
+    "access": "Accounts and pull secrets",
+    "nodes": "Nodes",
+    "server": "The registry's Pod",
+    "proof": "The proof",
+    "cluster": "Place in the cluster",
+    "connections": "Connections",
+}
+"""Of each concern, in the order of Pulumi.yaml."""
 
 
-def table(project: dict[str, Any]) -> str:
-    """Render the settings of a parsed Pulumi.yaml as a Markdown table."""
+def table(settings: dict[str, Any]) -> str:
+    """Render settings of a parsed Pulumi.yaml as a Markdown table."""
     rows = ["| Setting | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
-    for key, setting in project["config"].items():
+    for key, setting in settings.items():
         kind = f"array of {setting['items']['type']}" if "items" in setting else setting["type"]
         default = setting.get("default")
         shown = (
@@ -31,6 +48,14 @@ def table(project: dict[str, Any]) -> str:
         meaning = setting["description"].replace("|", "\\|")
         rows.append(f"| `{key}` | {kind} | {shown} | {meaning} |")
     return "\n".join(rows)
+
+
+def by_concern(settings: dict[str, Any]) -> str:
+    """Render all settings, with a heading and a table for each concern."""
+    groups: dict[str, dict[str, Any]] = {}
+    for key, setting in settings.items():
+        groups.setdefault(KEYS[key].section, {})[key] = setting
+    return "\n\n".join(f"### {TITLES[concern]}\n\n{table(group)}" for concern, group in groups.items())
 
 
 def updated(document: str, rows: str) -> str:
@@ -46,9 +71,10 @@ def updated(document: str, rows: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Update README.md and docs/settings.md where present, or check them. Gives the exit code."""
-    rows = table(yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8")))
+    settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    first = table({key: settings[key] for key in FIRST})
     outdated = []
-    for file in (ROOT / "README.md", ROOT / "docs" / "settings.md"):
+    for file, rows in ((ROOT / "README.md", first), (ROOT / "docs" / "settings.md", by_concern(settings))):
         old = file.read_text(encoding="utf-8") if file.exists() else ""
         new = updated(old, rows)
         if new != old:
@@ -58,7 +84,7 @@ def main(arguments: list[str]) -> int:
     for name in outdated:
         print(f"{name}: table of settings {'is out of date' if '--check' in arguments else 'written'}")
     if outdated and "--check" in arguments:
-        print("fix: python docs/settings_table.py")
+        print("fix: make docs")
         return 1
     return 0
 

@@ -37,7 +37,7 @@ _EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
 class KubeconfigError(pulumi.RunError, ValueError):
     """No usable kubeconfig. The text names the setting or file at fault and what would do.
 
-    As a RunError, the engine shows it without a traceback.
+    As a RunError, Pulumi shows it without a traceback.
     """
 
 

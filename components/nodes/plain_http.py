@@ -1,6 +1,6 @@
 """What has to be set up outside the program for plain HTTP: the lines to add, with the addresses filled in.
 
-Owns these texts, and where none is needed. Changes nothing: nodes and engines belong to the operator.
+Owns these texts, and where none is needed. Changes nothing: nodes and Docker Engines belong to the operator.
 """
 
 from ..references import Address

@@ -1,6 +1,6 @@
 """What to do when the Docker Engine cannot push: it runs elsewhere, or does not trust the registry's certificate.
 
-Owns the advice that goes with the engine's own error, which does not say who has to reach whom.
+Owns the advice that goes with the Docker Engine's own error, which does not say who has to reach whom.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def explain_push(name: str, address: Address, authorities: pulumi.Input[str]) ->
     """
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:
-        # The engine names the address only where the push is what failed, and not the build.
+        # The Docker Engine names the address only where the push is what failed, and not the build.
         if any(f"//{address}/" in error for error in args.errors):
             pem = await pulumi.Output.from_input(authorities).future()
             pulumi.log.error(f"{args.name}: {advice(address, pem or '')}")
@@ -33,13 +33,13 @@ def advice(address: Address, authorities: str) -> str:
     """Say what has to be so, and how to make it so."""
     reach = f"the Docker Engine, not the machine that runs pulumi, has to reach {address}"
     lines = [f"{reach}; fix: mend that, or `pulumi config set pushHost <address>`"]
-    # An engine verifies no certificate of a loopback address.
+    # A Docker Engine verifies no certificate of a loopback address.
     if authorities and not address.is_loopback:
         folder = f"/etc/docker/certs.d/{address}"
-        # One line, since the engine indents what it prints, and an indented here-document does not end.
+        # One line, since the Docker Engine indents what it prints, and an indented here-document does not end.
         content = base64.b64encode(authorities.encode()).decode()
         lines += [
-            "If it names an unknown authority, type once, as root on the engine's machine:",
+            "If it names an unknown authority, type once, as root on the Docker Engine's machine:",
             f"mkdir -p {folder} && echo {content} | base64 -d > {folder}/ca.crt",
         ]
     return "\n".join(lines)

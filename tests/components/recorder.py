@@ -1,4 +1,4 @@
-"""A stand-in for the engine that keeps what a program registers, in the form in which an engine receives it.
+"""A stand-in for Pulumi that keeps what a program registers, in the form in which Pulumi receives it.
 
 Owns the recording and the few outputs that the program reads back. Leaves alone what providers do: it adds no
 defaults and checks no schema, so that only what the program itself said can be asserted.
@@ -26,7 +26,7 @@ DIGEST: Final = "sha256:" + "0123456789abcdef" * 4
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A value that the engine was told to keep secret."""
+    """A value that Pulumi was told to keep secret."""
 
     value: Any
 
@@ -131,13 +131,13 @@ class Recorder(mocks.MockMonitor):
 
         return "".join(lines("", 0))
 
-    def RegisterResource(  # noqa: N802 - the engine's own name
+    def RegisterResource(  # noqa: N802 - Pulumi's own name
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         """Keep a registration and answer it."""
         urn = str(self.make_urn(request.parent, request.type, request.name))
         if urn in self._registrations:
-            # As the engine does; a dict alone would hide one of the two.
+            # As Pulumi does; a dict alone would hide one of the two.
             raise AssertionError(f"registered twice: {urn}")
         wire = json_format.MessageToDict(request.object)
         self._registrations[urn] = Registration(
@@ -147,7 +147,7 @@ class Recorder(mocks.MockMonitor):
         state.update({**wire, **self._computed(request, wire)})
         return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}-id", object=state)
 
-    def RegisterResourceOutputs(  # noqa: N802 - the engine's own name
+    def RegisterResourceOutputs(  # noqa: N802 - Pulumi's own name
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         """Keep the outputs of a component or of the stack."""
@@ -157,7 +157,7 @@ class Recorder(mocks.MockMonitor):
     def _computed(self, request: resource_pb2.RegisterResourceRequest, wire: dict[str, Any]) -> dict[str, Any]:
         """Give the outputs that a provider adds and the program reads."""
         if request.type == "pulumi:index:Stash":
-            # The engine keeps the first input as the output, secret as it was.
+            # Pulumi keeps the first input as the output, secret as it was.
             given = wire["input"]
             if request.name in self.stashed:
                 kept = self.stashed[request.name]
@@ -169,7 +169,7 @@ class Recorder(mocks.MockMonitor):
 
 
 def without_secrets(value: object) -> str:
-    """Write as text what of a value an engine would keep and show in clear."""
+    """Write as text what of a value Pulumi would keep and show in clear."""
     return json.dumps(value, default=lambda _: "[secret]", ensure_ascii=False)
 
 

@@ -42,7 +42,7 @@ def _quiet() -> Iterator[None]:
 
 
 class State(Recorder):
-    """The engine with what an earlier run has left in each Stash, and with the Secrets of a cluster."""
+    """Pulumi with what an earlier run has left in each Stash, and with the Secrets of a cluster."""
 
     def __init__(
         self, kept: Mapping[str, Any] | None = None, secrets: Mapping[str, Mapping[str, str]] | None = None
@@ -51,7 +51,7 @@ class State(Recorder):
         self.secrets = secrets or {}
         self.reads: list[resource_pb2.ReadResourceRequest] = []
 
-    def ReadResource(  # noqa: N802 - the engine's own name
+    def ReadResource(  # noqa: N802 - Pulumi's own name
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
         """Read a Secret, as the Kubernetes provider does."""

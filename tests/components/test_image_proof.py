@@ -215,7 +215,7 @@ def test_waiting_for_the_pod_ends_at_the_set_time() -> None:
 
 
 def test_push_waits_until_the_nodes_trust_the_registry() -> None:
-    """An engine on a node trusts it by the same files as the node."""
+    """A Docker Engine on a node trusts it by the same files as the node."""
     recorder = declared()
 
     assert recorder.one(DAEMON_SET).urn in recorder.one(IMAGE).request.dependencies

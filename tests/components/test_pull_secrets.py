@@ -22,7 +22,7 @@ def made(**values: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - any sett
 
 
 def entries(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Read the addresses' entries, which have to be secret to the engine."""
+    """Read the addresses' entries, which have to be secret to Pulumi."""
     data = inputs["stringData"]
     assert isinstance(data, Secret)
     assert list(data.value) == [".dockerconfigjson"]

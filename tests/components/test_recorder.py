@@ -15,7 +15,7 @@ def pod_with(value: pulumi.Input[str]) -> None:
 
 
 def test_secret_deep_inside_is_seen_as_one() -> None:
-    """And stays out of the text that an engine would show."""
+    """And stays out of the text that Pulumi would show."""
     recorder = Recorder()
     recorder.run(lambda: pod_with(pulumi.Output.secret("canary")))
     metadata = recorder.one("kubernetes:core/v1:Pod").inputs["metadata"]
@@ -34,7 +34,7 @@ def test_value_in_clear_is_seen_in_clear() -> None:
 
 
 def test_name_used_twice_is_refused() -> None:
-    """As by the engine."""
+    """As by Pulumi."""
 
     def twice() -> None:
         pod_with("a")

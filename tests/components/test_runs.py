@@ -14,7 +14,7 @@ USERS: Final = {"zoe": "zoe's password", "alice": "alice's password"}
 
 
 def inputs(recorder: Recorder) -> dict[str, Any]:
-    """Give all inputs by URN, but for those of Stashes, which the engine is told to ignore."""
+    """Give all inputs by URN, but for those of Stashes, which Pulumi is told to ignore."""
     return {item.urn: item.inputs for item in recorder if item.type != STASH}
 
 

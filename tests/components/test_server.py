@@ -45,7 +45,7 @@ def container(recorder: Recorder) -> dict[str, Any]:
 
 
 def content(secret: Registration) -> dict[str, Any]:
-    """Take a Secret's content, which has to be secret to the engine too."""
+    """Take a Secret's content, which has to be secret to Pulumi too."""
     data = secret.inputs["stringData"]
     assert isinstance(data, Secret)
     assert isinstance(data.value, dict)
@@ -85,7 +85,7 @@ def test_all_secrets_lie_beside_the_deployment() -> None:
 
 
 def test_seed_is_secret_and_kept_from_the_first_run_on() -> None:
-    """The engine ignores the value that each later run draws."""
+    """Pulumi ignores the value that each later run draws."""
     seed = declared().one(STASH, "registry-seed")
 
     assert isinstance(seed.inputs["input"], Secret)
@@ -156,7 +156,7 @@ def test_a_changed_deployment_is_replaced_old_one_first() -> None:
 
 
 def test_waiting_ends_at_the_set_time() -> None:
-    """The engine's own limit."""
+    """Pulumi's own limit."""
     timeouts = declared(timeout_seconds=77).one(DEPLOYMENT).request.customTimeouts
 
     assert (timeouts.create, timeouts.update, timeouts.delete) == ("77s", "77s", "77s")

@@ -131,7 +131,7 @@ def test_c16_addresses_are_served_as_addresses_and_names_as_names(lab: Node) -> 
 
 @pytest.mark.usefixtures("renewal")
 def test_a_further_name_is_in_a_new_certificate_of_the_same_ca(stack: Stack, lab: Node) -> None:
-    """The engine pushes by that name in the same `up`, and the next one changes nothing."""
+    """The Docker Engine pushes by that name in the same `up`, and the next one changes nothing."""
     [old], authority = served(lab), stack.outputs()["ca"]
     stack.set("pushHost", FIRST.name)
     stack.up()

@@ -102,7 +102,7 @@ def test_curl_without_the_ca_refuses(deployed: Stack, lab: Node) -> None:
 
 
 def test_docker_logs_in_pushes_and_pulls_by_the_node_s_address(deployed: Stack, lab: Node) -> None:
-    """An engine verifies certificates there, unlike on loopback; it trusts the CA that node trust wrote."""
+    """A Docker Engine verifies certificates there, unlike on loopback; it trusts the CA that node trust wrote."""
     assert deployed
     image = f"{ADDRESS}/alpine_test:by-docker"
     try:
@@ -141,14 +141,14 @@ def test_containerd_pulls_by_each_address(deployed: Stack, lab: Node, address: s
 
 
 def test_no_setting_anywhere_allows_less(deployed: Stack, lab: Node) -> None:
-    """Not of the engine, of containerd, of the objects in the cluster, nor of the stack."""
+    """Not of the Docker Engine, of containerd, of the objects in the cluster, nor of the stack."""
     engine = json.loads(lab.run(["docker", "info", "--format", "{{json .RegistryConfig}}"]).stdout)
     files = lab.run(["sh", "-c", f"grep --recursive --files-with-matches '' {CONFIGURATION}"]).stdout.split()
     texts = "\n".join(lab.run(["cat", *files]).stdout.splitlines())
     objects = json.dumps(lab.get("deployments,daemonsets,pods,configmaps", "--all-namespaces"))
     settings = (deployed.folder / "Pulumi.dev.yaml").read_text()
 
-    # The engine's own rule for loopback is built in.
+    # The Docker Engine's own rule for loopback is built in.
     assert engine["InsecureRegistryCIDRs"] == ["127.0.0.0/8"]
     assert [name for name, index in engine["IndexConfigs"].items() if not index["Secure"]] == []
     assert f"/etc/containerd/certs.d/{ADDRESS}/hosts.toml" in files
@@ -170,7 +170,7 @@ def ipv6_first(lab: Node) -> Iterator[None]:
 
 @pytest.mark.usefixtures("ipv6_first")
 def test_c17_a_push_to_localhost_works_where_that_is_ipv6_first(deployed: Stack, lab: Node) -> None:
-    """The engine goes on to the IPv4 loopback, by `up` and by hand."""
+    """The Docker Engine goes on to the IPv4 loopback, by `up` and by hand."""
     first = lab.run(["getent", "ahosts", "localhost"]).stdout.split()[0]
     with (deployed.folder / "test-image" / "Dockerfile").open("a") as file:
         file.write("LABEL version=ipv6-first\n")
@@ -181,7 +181,7 @@ def test_c17_a_push_to_localhost_works_where_that_is_ipv6_first(deployed: Stack,
 
 
 def test_c17_a_failed_push_says_that_the_engine_has_to_reach_the_address(deployed: Stack) -> None:
-    """And not the machine that runs pulumi; with what to type for an engine elsewhere that lacks the CA."""
+    """And not the machine that runs pulumi; with what to type for a Docker Engine elsewhere that lacks the CA."""
     deployed.set("pushHost", "192.168.99.77")
     try:
         failed = deployed.up(check=False)

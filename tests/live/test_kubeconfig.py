@@ -1,4 +1,4 @@
-"""Which cluster: every way of naming the same one is the same to the engine, and wrong ones are refused (C30)."""
+"""Which cluster: every way of naming the same one is the same to Pulumi, and wrong ones are refused (C30)."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_c03_the_pull_secret_holds_the_password_byte_for_byte(deployed: Stack, l
 
 
 def test_c03_the_image_was_pushed_and_pulled_with_the_password(deployed: Stack, lab: Node) -> None:
-    """The engine pushed with it, and the proof Pod pulled with it."""
+    """The Docker Engine pushed with it, and the proof Pod pulled with it."""
     tags = lab.registry("/v2/alpine_test/tags/list", account=(USER, _ODD))
 
     assert json.loads(tags.body)["tags"] == ["test_1.0"]

@@ -16,7 +16,7 @@ from tests.live.harness import ADDRESS, PASSWORD, USER, Node, Stack, Update
 
 _ENGINE = "/etc/docker/daemon.json"
 _UNTOLD = '{"insecure-registries": []}'
-"""As an engine starts without its file; on a reload it would leave alone what the file does not name."""
+"""As a Docker Engine starts without its file; on a reload it would leave alone what the file does not name."""
 
 
 def _write(lab: Node, path: str, text: str) -> None:
@@ -24,20 +24,20 @@ def _write(lab: Node, path: str, text: str) -> None:
 
 
 def _reload_engine(lab: Node, expected: Callable[[list[str]], bool]) -> None:
-    """Let the engine read its file again; it answers with its new settings a moment later."""
+    """Let the Docker Engine read its file again; it answers with its new settings a moment later."""
     lab.run(["sh", "-c", 'kill -HUP "$(cat "$0")"', str(lab.lab.folder / "services" / "docker")])
     deadline = time.monotonic() + 60
     while True:
         info = json.loads(lab.run(["docker", "info", "--format", "{{json .RegistryConfig.IndexConfigs}}"]).stdout)
         if expected([name for name, index in info.items() if not index["Secure"]]):
             return
-        assert time.monotonic() < deadline, f"the engine did not take its new settings: {info}"
+        assert time.monotonic() < deadline, f"the Docker Engine did not take its new settings: {info}"
         time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def loopback(stack: Stack) -> Update:
-    """The stack up with `localhost` for the nodes and `127.0.0.1` for the engine, which nobody was told of."""
+    """The stack up with `localhost` for the nodes and `127.0.0.1` to push to, of which nobody was told."""
     stack.set("tls", "off")
     stack.set("host", "localhost")
     stack.set("pushHost", "127.0.0.1")
@@ -86,7 +86,7 @@ def _digest(stack: Stack) -> str:
 
 
 def test_c14_loopback_works_without_any_setting(loopback: Update, stack: Stack, lab: Node) -> None:
-    """With `localhost` and `127.0.0.1` the engine pushes and the node pulls, and nothing is warned of."""
+    """With `localhost` and `127.0.0.1` the Docker Engine pushes and the node pulls, and nothing is warned of."""
     outputs = stack.outputs()
     proof = lab.get("pod", outputs["proofPods"][0])
 
@@ -98,7 +98,7 @@ def test_c14_loopback_works_without_any_setting(loopback: Update, stack: Stack, 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_c14_either_name_of_loopback_pushes_and_pulls(loopback: Update, stack: Stack, lab: Node, host: str) -> None:
-    """By hand too, for the engine and for the node alike."""
+    """By hand too, for the Docker Engine and for the node alike."""
     assert loopback.code == 0
     address = f"{host}:5000"
     login = ["docker", "login", address, "--username", USER, "--password-stdin"]
@@ -160,7 +160,7 @@ def _printed_file(warning: str) -> tuple[str, str]:
 def test_c14_a_node_address_needs_what_the_preview_prints_for_the_engine(
     loopback: Update, stack: Stack, lab: Node
 ) -> None:
-    """Untold, the engine's login fails and says HTTPS; with the printed line in its file it logs in."""
+    """Untold, the Docker Engine's login fails and says HTTPS; with the printed line in its file it logs in."""
     assert loopback.code == 0
     with _allowed(stack, pushHost="192.168.99.100"):
         warning = stack.preview().output

@@ -38,12 +38,12 @@ def _wait_until(condition: Callable[[], bool], what: str, seconds: int = 60) -> 
 
 
 def _images(lab: Node) -> set[str]:
-    """What the engine holds, unnamed images of a build included."""
+    """What the Docker Engine holds, unnamed images of a build included."""
     return set(lab.run(["docker", "images", "--all", "--quiet", "--no-trunc"]).stdout.split())
 
 
 def _change_image(stack: Stack) -> None:
-    """Give the test image content that no engine has built before: a build of it leaves an image that is new."""
+    """Give the test image content that was never built before: a build of it leaves a new image."""
     dockerfile = stack.folder / "test-image" / "Dockerfile"
     dockerfile.write_text(f"{dockerfile.read_text()}LABEL changed={secrets.token_hex(8)}\n")
 
@@ -65,11 +65,13 @@ def engine_off(lab: Node) -> Iterator[None]:
     """The Docker Engine stopped for the test, and back after it."""
     lab.lab.switch("docker", on=False)
     try:
-        _wait_until(lambda: lab.run(["docker", "info"], check=False).returncode != 0, "the engine to end")
+        _wait_until(lambda: lab.run(["docker", "info"], check=False).returncode != 0, "the Docker Engine to end")
         yield
     finally:
         lab.lab.switch("docker", on=True)
-        _wait_until(lambda: lab.run(["docker", "info"], check=False).returncode == 0, "the engine to be back")
+        _wait_until(
+            lambda: lab.run(["docker", "info"], check=False).returncode == 0, "the Docker Engine to be back"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def up(stack: Stack) -> Update:
 
 @pytest.mark.usefixtures("engine_off")
 def test_the_first_preview_needs_neither_engine_nor_registry(stack: Stack, visitors: Path) -> None:
-    """With the engine stopped and the registry absent it shows the whole plan, and nobody calls the port."""
+    """With the Docker Engine stopped and the registry absent it shows the whole plan, and nobody calls the port."""
     preview = stack.preview(check=False)
 
     assert preview.code == 0, preview.output
@@ -90,7 +92,7 @@ def test_the_first_preview_needs_neither_engine_nor_registry(stack: Stack, visit
 
 
 def test_the_first_preview_builds_and_makes_nothing(stack: Stack, lab: Node, visitors: Path) -> None:
-    """With a running engine the same preview leaves no image in it, and no object in the cluster."""
+    """With a running Docker Engine the same preview leaves no image in it, and no object in the cluster."""
     _change_image(stack)
     images = _images(lab)
     preview = stack.preview()
@@ -114,7 +116,7 @@ def _requests(lab: Node) -> list[str]:
 
 
 def test_a_preview_of_a_changed_image_neither_builds_nor_pushes(up: Update, stack: Stack, lab: Node) -> None:
-    """It shows the new image and Pod; the engine has no new image and the registry was not asked."""
+    """It shows the new image and Pod; the Docker Engine has no new image and the registry was not asked."""
     assert up.code == 0
     _change_image(stack)
     images, requests = _images(lab), _requests(lab)

@@ -114,7 +114,7 @@ def test_a_given_certificate_is_served_with_its_whole_chain(
 @pytest.mark.usefixtures("from_files")
 @pytest.mark.parametrize("folder", ["/etc/containerd/certs.d", "/etc/docker/certs.d"])
 def test_nodes_are_given_the_ca_of_a_given_certificate(stack: Stack, lab: Node, folder: str) -> None:
-    """That of `tlsCa`, and it is an output for engines elsewhere; the proof is a pull that trusted it."""
+    """That of `tlsCa`, and an output for Docker Engines elsewhere; the proof is a pull that trusted it."""
     written = lab.run(["cat", f"{folder}/{ADDRESS}/private-registry.crt"]).stdout
 
     assert written.strip() == stack.outputs()["ca"].strip() == ROOT_PEM.strip()

@@ -137,7 +137,7 @@ def test_what_the_engine_checks_is_refused_by_key_and_rule(
 
 
 def test_an_account_in_clear_text_is_refused_and_not_repeated(settings: Stack) -> None:
-    """The engine does not look into objects; the program does."""
+    """Pulumi does not look into objects; the program does."""
     configure(settings, {"users": {"second": "canary-Second-1"}})
     preview = settings.preview(check=False)
 

@@ -183,7 +183,7 @@ def test_both_nodes_are_ready_at_their_addresses(lab: Node) -> None:
 
 
 def test_commands_run_on_the_node_that_is_named(lab: Node) -> None:
-    """Each node has its own name, processes and images; the second has no engine and no control plane."""
+    """Each node has its own name, processes and images; the second has no Docker Engine and no control plane."""
     result = run_lab(lab.lab.folder, "exec", "--node", SECOND.name, "--", "sh", "-c", "hostname; ps -eo args")
     host, *processes = result.stdout.splitlines()
     programs = {line.split()[0].rpartition("/")[2] for line in processes}

@@ -1,4 +1,4 @@
-"""The dev stack as the engine hands it to the program; what is secret in it is a canary."""
+"""The dev stack as Pulumi hands it to the program; what is secret in it is a canary."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(*, preview: bool = False, encrypted: bool = False, **changes: str) -> Re
 
 
 def _configuration() -> tuple[dict[str, str], list[str]]:
-    """Give all values as the engine passes them, text each, and the keys of those that are secret."""
+    """Give all values as Pulumi passes them, text each, and the keys of those that are secret."""
     project: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     stack: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
     secret = [key for key, value in stack.items() if isinstance(value, dict) and "secure" in value]

@@ -92,7 +92,7 @@ def test_without_tls_its_exports_are_missing(dev: Dev) -> None:
 
 
 def test_every_resource_names_its_provider(dev: Dev) -> None:
-    """A default provider would use whatever cluster or engine the machine happens to point at."""
+    """A default provider would use whatever cluster or Docker Engine the machine happens to point at."""
     recorder = dev()
     providers = {
         "kubernetes": recorder.one("pulumi:providers:kubernetes").urn,

@@ -22,12 +22,12 @@ def options(request: resource_pb2.RegisterResourceRequest) -> str:
 
 
 def shown(recorder: Recorder) -> str:
-    """Give all that an engine would keep and show in clear."""
+    """Give all that Pulumi would keep and show in clear."""
     return "\n".join(without_secrets([item.inputs, item.outputs]) + options(item.request) for item in recorder)
 
 
 def everything(recorder: Recorder) -> str:
-    """Give all that reached the engine."""
+    """Give all that reached Pulumi."""
     return "\n".join(with_secrets([item.inputs, item.outputs]) for item in recorder)
 
 
@@ -69,7 +69,7 @@ def test_c47_nothing_shows_a_secret(
 
 
 def test_each_secret_is_there_to_be_found(dev: Dev) -> None:
-    """The search above is for what really reaches the engine."""
+    """The search above is for what really reaches Pulumi."""
     recorder = dev()
     text = everything(recorder)
 

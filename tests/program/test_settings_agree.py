@@ -1,6 +1,7 @@
 """Pulumi.yaml, the Settings class, the stack files and the documents say the same."""
 
 import dataclasses
+import os
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_type_default_and_description_agree(key: str) -> None:
 
 
 def test_password_is_secret_and_the_only_setting_without_a_default() -> None:
-    """The engine asks for it, refuses it in clear text, and allows no default for a secret."""
+    """Pulumi asks for it, refuses it in clear text, and allows no default for a secret."""
     assert [key for key, declared in PROJECT["config"].items() if declared.get("secret")] == ["password"]
     assert [key for key, declared in PROJECT["config"].items() if "default" not in declared] == ["password"]
 
@@ -74,9 +75,9 @@ def test_an_unknown_key_of_a_stack_file_is_seen() -> None:
 
 
 def test_documents_show_the_current_table() -> None:
-    """Made by docs/settings_table.py from Pulumi.yaml."""
+    """Made by `make docs` from Pulumi.yaml."""
     check = subprocess.run(
-        [sys.executable, ROOT / "docs/settings_table.py", "--check"], capture_output=True, text=True
+        [sys.executable, "-m", "docs.settings_table", "--check"], cwd=ROOT, capture_output=True, text=True
     )
 
     assert (check.returncode, check.stdout) == (0, "")
@@ -95,7 +96,11 @@ def copy(tmp_path: Path) -> Path:
 def generate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the generator of a copy."""
     return subprocess.run(
-        [sys.executable, folder / "docs/settings_table.py", *arguments], capture_output=True, text=True
+        [sys.executable, "-m", "docs.settings_table", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -111,7 +116,7 @@ def test_an_outdated_table_is_reported_and_repaired(copy: Path) -> None:
     assert outdated.stdout.splitlines() == [
         "README.md: table of settings is out of date",
         "docs/settings.md: table of settings is out of date",
-        "fix: python docs/settings_table.py",
+        "fix: make docs",
     ]
     assert "old" in readme.read_text()
 
@@ -139,3 +144,18 @@ def test_a_marker_without_its_end_is_an_error(copy: Path) -> None:
     assert result.returncode == 1
     assert "<!-- settings --> without <!-- /settings -->" in result.stderr
     assert "keep me" in (copy / "README.md").read_text()
+
+
+def test_every_setting_is_documented_once_under_its_concern() -> None:
+    """The README has ten of them, the whole list is in docs/settings.md."""
+    first, all_of_them = (
+        (ROOT / name)
+        .read_text(encoding="utf-8")
+        .partition("<!-- settings -->")[2]
+        .partition("<!-- /settings -->")[0]
+        for name in ("README.md", "docs/settings.md")
+    )
+
+    assert {key: all_of_them.count(f"\n| `{key}` |") for key in KEYS} == dict.fromkeys(KEYS, 1)
+    assert first.count("\n| `") == 10
+    assert all_of_them.index("### TLS") < all_of_them.index("\n| `tlsKey` |") < all_of_them.index("### Accounts")

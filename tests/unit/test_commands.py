@@ -68,7 +68,7 @@ def test_plain_http_needs_no_ca_anywhere() -> None:
 
 
 def test_certificate_of_a_known_ca_needs_no_trust() -> None:
-    """Engines have it already."""
+    """Docker Engines have it already."""
     assert provided(with_ca=False, push_host="push.test").keys() == {"login", "push", "pull", "catalog"}
 
 
@@ -83,7 +83,7 @@ def test_certificate_of_a_known_ca_needs_no_trust() -> None:
     ],
 )
 def test_engine_is_told_of_the_address_that_it_verifies(push_host: str, folder: str) -> None:
-    """None of loopback: who uses an engine elsewhere pushes to the nodes' address."""
+    """None of loopback: who uses a Docker Engine elsewhere pushes to the nodes' address."""
     assert made(push_host=push_host)["trust"] == (f"mkdir -p {folder} && pulumi stack output ca > {folder}/ca.crt")
 
 

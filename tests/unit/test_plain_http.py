@@ -26,7 +26,7 @@ def test_c14_nodes_come_with_the_settings_they_need(text: str, *, containerd_kno
 
 
 def test_c14_pushing_to_another_machine_needs_the_engines_consent() -> None:
-    """Only the engine's own loopback is exempt."""
+    """Only the Docker Engine's own loopback is exempt."""
     [push] = warnings(LOOPBACK, PUSH, containerd_knows=True)
 
     assert push.splitlines() == [
@@ -40,7 +40,7 @@ def test_c14_pushing_to_another_machine_needs_the_engines_consent() -> None:
 
 
 def test_c14_each_address_has_its_own_warning() -> None:
-    """Nodes first, then the engine: they are told in different places."""
+    """Nodes first, then the Docker Engine: they are told in different places."""
     pull, push = warnings(PULL, PUSH, containerd_knows=True)
 
     assert ("10.0.0.5:5000" in pull, "10.0.0.6:5000" in pull) == (True, False)
@@ -49,5 +49,5 @@ def test_c14_each_address_has_its_own_warning() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_c14_loopback_needs_no_warning(host: str) -> None:
-    """Engines and nodes accept plain HTTP there."""
+    """Docker Engines and nodes accept plain HTTP there."""
     assert warnings(Address(host, 5000), Address(host, 5000), containerd_knows=False) == ()

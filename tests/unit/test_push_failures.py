@@ -33,5 +33,5 @@ def test_advice_holds_the_ca_and_the_folder_with_the_port() -> None:
 
 
 def test_no_ca_is_needed_on_loopback() -> None:
-    """An engine verifies no certificate there."""
+    """A Docker Engine verifies no certificate there."""
     assert "certs.d" not in advice(Address("localhost", 5000), PEM)

@@ -103,7 +103,7 @@ def test_c12_refuses_names_of_cluster_dns(host: str) -> None:
     ],
 )
 def test_c14_knows_loopback_addresses(host: str, *, loopback: bool) -> None:
-    """Only there do engines and nodes speak plain HTTP unasked."""
+    """Only there do Docker Engines and nodes speak plain HTTP unasked."""
     assert Address(host, 5000).is_loopback is loopback
 
 
@@ -162,13 +162,13 @@ def test_c25_drops_the_registrys_own_address(text: str) -> None:
     ],
 )
 def test_c25_refuses_image_names_that_cannot_be_pushed(text: str, message: str) -> None:
-    """Refused by name in preview instead of by the engine half-way through."""
+    """Refused by name in preview instead of by the Docker Engine half-way through."""
     with pytest.raises(ValueError, match=re.escape(message)):
         ImageName.parse(text, [Address("10.0.0.5", 5000)])
 
 
 def test_digest_is_taken_from_a_reference() -> None:
-    """The engine reports `host:port/repository@sha256:...`."""
+    """The Docker Engine reports `host:port/repository@sha256:...`."""
     assert references.digest_of(f"localhost:5000/test@{DIGEST}") == DIGEST
 
 

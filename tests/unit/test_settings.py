@@ -320,7 +320,7 @@ def test_n08_more_cas_than_the_cluster_can_hold_are_refused_with_size_and_limit(
 
 
 def test_certificate_has_to_carry_the_address_to_push_to_too() -> None:
-    """Except loopback, where an engine verifies nothing and no public CA signs."""
+    """Except loopback, where a Docker Engine verifies nothing and no public CA signs."""
     pair = Authority().issue("registry.test")
 
     assert made(**provided(pair, host="Registry.test", push_host="127.0.0.1")).exposure.names_needed == (
@@ -439,7 +439,7 @@ def test_clients_are_given_the_ca_that_is_made_here(tls: str, *, own: bool) -> N
 
 @pytest.mark.parametrize("with_ca", [True, False])
 def test_clients_are_given_the_ca_of_a_certificate_made_elsewhere_if_it_is_set(*, with_ca: bool) -> None:
-    """Without one, it is a public CA, or one that nodes and engines have already."""
+    """Without one, it is a public CA, or one that nodes and Docker Engines have already."""
     authority = Authority()
     pair = authority.issue("10.0.0.5")
     settings = made(**provided(pair, tls_ca=authority.pem if with_ca else ""))

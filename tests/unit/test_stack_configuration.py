@@ -20,7 +20,7 @@ Load = Callable[..., Settings]
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Read settings from a stack's configuration: keys as the engine passes them, all values text."""
+    """Read settings from a stack's configuration: keys as Pulumi passes them, all values text."""
     monkeypatch.delenv("PULUMI_CONFIG", raising=False)
 
     def read(
@@ -49,7 +49,7 @@ def test_a_stack_needs_host_node_and_password_only(load: Load) -> None:
 
 
 def test_every_kind_of_value_is_read(load: Load) -> None:
-    """The engine passes numbers, booleans, lists and objects as JSON text."""
+    """Pulumi passes numbers, booleans, lists and objects as JSON text."""
     settings = load(
         {
             "port": "5443",
@@ -95,7 +95,7 @@ def test_c48_passwords_stay_as_typed(load: Load, password: str) -> None:
     ],
 )
 def test_c48_wrong_types_are_refused_by_name(load: Load, key: str, value: str, message: str) -> None:
-    """Where no engine checks them first; a secret's value is not shown."""
+    """Where no Pulumi checks them first; a secret's value is not shown."""
     with pytest.raises(SettingsError) as refused:
         load({key: value})
 
@@ -112,7 +112,7 @@ def test_c48_wrong_types_are_refused_by_name(load: Load, key: str, value: str, m
     ],
 )
 def test_misspelt_keys_are_refused_with_the_nearest_right_one(load: Load, wrong: str, right: str) -> None:
-    """The engine ignores unknown keys, and a default would be used in silence."""
+    """Pulumi ignores unknown keys, and a default would be used in silence."""
     with pytest.raises(SettingsError) as refused:
         load({wrong: PASSWORD})
 
@@ -174,12 +174,12 @@ def test_c47_secrets_in_clear_text_are_refused(load: Load, key: str, value: str)
 
 
 def test_no_users_and_a_path_of_a_kubeconfig_need_no_encryption(load: Load, tmp_path: Path) -> None:
-    """The engine's own default for users is not secret."""
+    """Pulumi's own default for users is not secret."""
     assert load({"users": "{}", "kubeconfig": str(tmp_path)}, secret=("password",)).access.users == {}
 
 
 def test_a_missing_password_is_refused(load: Load) -> None:
-    """Where no engine asks for it first."""
+    """Where no Pulumi asks for it first."""
     with pytest.raises(
         SettingsError, match="private-registry:password must not be empty; fix: `pulumi config set --s"
     ):

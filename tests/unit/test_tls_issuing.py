@@ -47,7 +47,7 @@ def value(certificate: x509.Certificate, kind: type[Extension]) -> Extension:
 
 
 def test_names_are_every_address_the_registry_is_used_by() -> None:
-    """Nodes, the engine, loopback in both families, and Pods by each form of the Service's name."""
+    """Nodes, the Docker Engine, loopback in both families, and Pods by each form of the Service's name."""
     assert issuing.names_of(("10.0.0.5", "localhost"), "registry", "team") == (
         "10.0.0.5",
         "127.0.0.1",
