@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.live.harness import ADDRESS, Node, Stack, Update
+from tests.live.harness import ADDRESS, Node, Stack
 
 KINDS = "deployments,daemonsets,services,secrets,pods"
 ADMIN = "/etc/kubernetes/admin.conf"
+SOMEONE = "system:serviceaccount:default:someone"
 OURS = "app.kubernetes.io/part-of=private-registry"
 
 
@@ -28,14 +29,13 @@ def uids(node: Node) -> dict[str, str]:
     return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["uid"] for item in items}
 
 
-def other_kubeconfig(stack: Stack, *, server: str, token: str = "", name: str = "elsewhere") -> Path:
-    """Write a kubeconfig for the same cluster: another URL, another context and, with a token, another account."""
+def other_kubeconfig(stack: Stack, *, server: str, token: str, name: str = "elsewhere") -> Path:
+    """Write a kubeconfig for the same cluster: another URL, another context, another account."""
     config = json.loads(stack.node.run(["cat", ADMIN]).stdout)
     config["clusters"][0] |= {"name": name}
     config["clusters"][0]["cluster"]["server"] = server
     config["users"][0]["name"] = name
-    if token:
-        config["users"][0]["user"] = {"token": token}
+    config["users"][0]["user"] = {"token": token}
     config["contexts"] = [{"name": name, "context": {"cluster": name, "user": name}}]
     config["current-context"] = name
     file = stack.folder / f"{name}.conf"
@@ -43,12 +43,14 @@ def other_kubeconfig(stack: Stack, *, server: str, token: str = "", name: str = 
     return file
 
 
-def token_of_an_administrator(node: Node) -> str:
-    """Make an account that may do everything, and give a token of it."""
-    node.kubectl("create", "serviceaccount", "someone", "--namespace=kube-system")
-    bind = ["create", "clusterrolebinding", "someone", "--clusterrole=cluster-admin"]
-    node.kubectl(*bind, "--serviceaccount=kube-system:someone")
-    return node.kubectl("create", "token", "someone", "--namespace=kube-system").strip()
+@pytest.fixture
+def token(deployed: Stack) -> Iterator[str]:
+    """A token of another account that may do everything."""
+    node = deployed.node
+    node.kubectl("create", "serviceaccount", "someone")
+    node.kubectl("create", "clusterrolebinding", "someone", "--clusterrole=cluster-admin", "--user=" + SOMEONE)
+    yield node.kubectl("create", "token", "someone").strip()
+    node.kubectl("delete", "serviceaccount/someone", "clusterrolebinding/someone")
 
 
 @pytest.fixture
@@ -56,13 +58,12 @@ def away(deployed: Stack) -> Iterator[Stack]:
     """That stack, for a test that leads it elsewhere by KUBECONFIG, which is put back."""
     yield deployed
     deployed.environment.pop("KUBECONFIG", None)
+    deployed.up()
 
 
-@pytest.mark.parametrize("account", ["same", "another"])
-def test_f1_the_same_cluster_by_another_url_changes_nothing(away: Stack, account: str) -> None:
+def test_f1_the_same_cluster_by_another_url_changes_nothing(away: Stack, token: str) -> None:
     """Neither URL nor context nor account is the cluster: every object stays the one it was."""
     before = uids(away.node)
-    token = token_of_an_administrator(away.node) if account == "another" else ""
     file = other_kubeconfig(away, server="https://127.0.0.1:6443", token=token)
     away.environment["KUBECONFIG"] = str(file)
 
@@ -72,6 +73,58 @@ def test_f1_the_same_cluster_by_another_url_changes_nothing(away: Stack, account
     assert update.changed <= {("updated", "cluster")}
     assert uids(away.node) == before
     assert away.preview("--expect-no-changes").code == 0
+
+
+RUNNER = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "runner"},
+    "spec": {
+        "serviceAccountName": "runner",
+        "terminationGracePeriodSeconds": 0,
+        "containers": [{"name": "sleep", "image": "registry:3.1.2", "command": ["sleep", "3600"]}],
+    },
+}
+IN_POD = """
+mkdir -p /run/secrets/kubernetes.io/serviceaccount
+mount --bind /var/lib/kubelet/pods/$1/volumes/kubernetes.io~projected/kube-api-access-* \\
+  /run/secrets/kubernetes.io/serviceaccount
+shift
+exec "$@"
+"""
+"""Runs a command where a Pod's service account is mounted, as in the Pod itself."""
+
+
+@pytest.fixture
+def runner(deployed: Stack) -> Iterator[Mapping[str, str]]:
+    """A Pod whose account may do everything: its uid, and the variables that Kubernetes gives it."""
+    node = deployed.node
+    node.kubectl("create", "serviceaccount", "runner")
+    bind = ["create", "clusterrolebinding", "runner", "--clusterrole=cluster-admin"]
+    node.kubectl(*bind, "--serviceaccount=default:runner")
+    node.kubectl("apply", "-f", "-", stdin=json.dumps(RUNNER))
+    node.wait_for("jsonpath={.status.phase}=Running", "pod/runner")
+    lines = node.kubectl("exec", "runner", "--", "env").splitlines()
+    given = dict(line.split("=", 1) for line in lines if line.startswith("KUBERNETES_SERVICE_"))
+    yield given | {"uid": node.get("pod/runner")["metadata"]["uid"]}
+    node.kubectl("delete", "pod/runner", "serviceaccount/runner", "clusterrolebinding/runner")
+
+
+def test_n17_in_a_pod_its_service_account_is_used(deployed: Stack, runner: Mapping[str, str]) -> None:
+    """With the files and variables that the kubelet gives a Pod, and no kubeconfig: the same cluster."""
+    before = uids(deployed.node)
+    account = dict(runner)
+    words = ["unshare", "--mount", "sh", "-ec", IN_POD, "pod", account.pop("uid")]
+    words += ["pulumi", "up", "--yes", "--skip-preview", "--stack", deployed.name]
+    variables = deployed.environment | account | {"KUBECONFIG": "", "HOME": str(deployed.folder / "nobody")}
+    update = deployed.node.run(words, cwd=deployed.folder, env=variables, check=False)
+
+    assert update.returncode == 0, update.stdout + update.stderr
+    assert uids(deployed.node) == before
+    exported = deployed.pulumi("stack", "export", "--stack", deployed.name).output
+    assert '"kubernetes-admin"' not in exported
+    # The kubeconfig of the node's administrator is put back.
+    assert deployed.up().changed <= {("updated", "cluster")}
 
 
 def test_f1b_a_cluster_made_anew_at_the_same_place_gets_everything(deployed: Stack) -> None:
@@ -98,8 +151,3 @@ def test_f1b_a_cluster_made_anew_at_the_same_place_gets_everything(deployed: Sta
     )
     assert stored.status == 200
     assert deployed.preview("--expect-no-changes").code == 0
-
-
-def diagnostics(update: Update) -> str:
-    """What a command says below its list of resources."""
-    return update.output.partition("Diagnostics:")[2]

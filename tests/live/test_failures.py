@@ -39,16 +39,6 @@ def engine_stopped(lab: Node) -> Iterator[None]:
 
 
 @pytest.fixture
-def apiserver_stopped(lab: Node, fresh_stack: Stack) -> Iterator[Stack]:
-    """A stack that is up, on a cluster whose API server does not answer now."""
-    fresh_stack.up()
-    lab.lab.switch("apiserver", on=False)
-    wait_until_gone(lab, ["kubectl", "get", "--raw", "/readyz", "--request-timeout=2s"])
-    yield fresh_stack
-    start_apiserver(lab)
-
-
-@pytest.fixture
 def port_taken(lab: Node) -> Iterator[None]:
     """Another Pod has the registry's port of the node."""
     lab.kubectl("apply", "-f", "-", stdin=json.dumps(PORT_TAKER))
@@ -76,13 +66,6 @@ def start_engine(lab: Node) -> None:
     wait_for_exit(lab, ["docker", "version"], answers=True)
 
 
-def start_apiserver(lab: Node) -> None:
-    """Let the API server run again, and wait until it and the node are ready."""
-    lab.lab.switch("apiserver", on=True)
-    wait_for_exit(lab, ["kubectl", "get", "--raw", "/readyz", "--request-timeout=2s"], answers=True)
-    lab.wait_for("condition=Ready", "node/minikube")
-
-
 @pytest.mark.usefixtures("engine_stopped")
 def test_c21_without_a_docker_engine_nothing_is_begun_and_a_later_up_makes_it_all(
     fresh_stack: Stack, lab: Node
@@ -101,41 +84,6 @@ def test_c21_without_a_docker_engine_nothing_is_begun_and_a_later_up_makes_it_al
     assert ("created", "registry") in resumed.changed
     assert resumed.changed >= PROOF
     lab.wait_for("jsonpath={.status.phase}=Running", f"pod/{fresh_stack.outputs()['proofPods'][0]}")
-
-
-def test_an_unreachable_cluster_is_named_and_nothing_is_left_behind(fresh_stack: Stack) -> None:
-    """A kubeconfig that leads to a closed port fails at once with the address; the right one starts anew."""
-    kubeconfig = fresh_stack.node.kubectl("config", "view", "--raw", "--flatten", "--output=json")
-    server = json.loads(kubeconfig)["clusters"][0]["cluster"]["server"]
-    path = fresh_stack.folder / "closed.json"
-    path.write_text(kubeconfig.replace(server, "https://127.0.0.1:1"))
-    fresh_stack.set("kubeconfig", str(path))
-    failed = fresh_stack.up(check=False)
-    fresh_stack.unset("kubeconfig")
-    resumed = fresh_stack.up()
-
-    assert failed.code != 0
-    assert failed.seconds < FAILS_WITHIN
-    assert "unreachable" in failed.output
-    assert "127.0.0.1:1: connect: connection refused" in failed.output
-    assert ("created", "registry") in resumed.changed
-    assert resumed.changed >= PROOF
-
-
-def test_a_stopped_api_server_fails_up_and_leaves_the_state_whole(apiserver_stopped: Stack, lab: Node) -> None:
-    """A changed setting cannot be applied; when the server is back the same `up` applies it alone."""
-    apiserver_stopped.set("users.second", "canary-Pa55", secret=True, path=True)
-    failed = apiserver_stopped.up(check=False)
-    start_apiserver(lab)
-    resumed = apiserver_stopped.up()
-
-    assert failed.code != 0
-    assert failed.seconds < FAILS_WITHIN
-    assert "unreachable" in failed.output
-    assert "connect: connection refused" in failed.output
-    assert {name for operation, name in resumed.changed if operation == "created"} == set()
-    assert ("updated", "registry-htpasswd") in resumed.changed
-    assert lab.registry("/v2/", account=("second", "canary-Pa55")).status == 200
 
 
 @pytest.mark.usefixtures("port_taken")
