@@ -141,6 +141,7 @@ class PrivateRegistry(pulumi.ComponentResource):
                 f"{name}-proof",
                 settings.proof,
                 exposure,
+                tls,
                 access,
                 cluster,
                 accounts,

@@ -24,6 +24,7 @@ from ..cluster.taints import Taints
 from ..exposure.host_port import HostPort
 from ..references import digest_of
 from ..server.registry_server import RegistryServer
+from ..tls.settings import Tls
 from .push_failures import explain_push
 from .settings import Proof
 from .stored_image import BOUND_TO, PUSHED_AGAIN, StoredImage
@@ -51,6 +52,7 @@ class ImageProof(pulumi.ComponentResource):
         name: str,
         proof: Proof,
         exposure: HostPort,
+        tls: Tls,
         access: Access,
         cluster: Cluster,
         accounts: pulumi.Output[dict[str, str]],
@@ -90,7 +92,15 @@ class ImageProof(pulumi.ComponentResource):
                 ignore_changes=[f"build.args.{PUSHED_AGAIN}"],
                 transforms=[stored.push_again],
                 hooks=pulumi.ResourceHookBinding(
-                    on_error=[explain_push(f"explain-push-{name}", exposure.push_address, authorities)]
+                    on_error=[
+                        explain_push(
+                            f"explain-push-{name}",
+                            exposure.push_address,
+                            authorities,
+                            access.username,
+                            encrypted=tls.encrypted,
+                        )
+                    ]
                 ),
             ),
         )
