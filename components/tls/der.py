@@ -9,6 +9,7 @@ from typing import Final
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 BIT_STRING: Final = 0x03
+OCTET_STRING: Final = 0x04
 SEQUENCE: Final = 0x30
 _LONG_TAG: Final = 0x1F
 _LONG_LENGTH: Final = 0x80

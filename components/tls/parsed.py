@@ -7,9 +7,9 @@ reads keys and names that Go refuses. So the parts that decide are taken from th
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,16 +23,25 @@ from .constraints import GeneralNames, NameConstraints
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_AUTHORITY_KEY: Final = ExtensionOID.AUTHORITY_KEY_IDENTIFIER.dotted_string
+_SUBJECT_KEY: Final = ExtensionOID.SUBJECT_KEY_IDENTIFIER.dotted_string
 _BASIC_CONSTRAINTS: Final = ExtensionOID.BASIC_CONSTRAINTS.dotted_string
 _KEY_USAGE: Final = ExtensionOID.KEY_USAGE.dotted_string
 _PURPOSES: Final = ExtensionOID.EXTENDED_KEY_USAGE.dotted_string
 _ALTERNATIVE_NAMES: Final = ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string
 _NAME_CONSTRAINTS: Final = ExtensionOID.NAME_CONSTRAINTS.dotted_string
 _NEVER_CRITICAL: Final = {
-    ExtensionOID.AUTHORITY_KEY_IDENTIFIER.dotted_string: "its authority key identifier",
-    ExtensionOID.SUBJECT_KEY_IDENTIFIER.dotted_string: "its subject key identifier",
+    _AUTHORITY_KEY: "its authority key identifier",
+    _SUBJECT_KEY: "its subject key identifier",
     ExtensionOID.AUTHORITY_INFORMATION_ACCESS.dotted_string: "its authority information access",
 }
+_LISTS: Final = {
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS.dotted_string: "authority information access",
+    ExtensionOID.CRL_DISTRIBUTION_POINTS.dotted_string: "CRL distribution points",
+    ExtensionOID.CERTIFICATE_POLICIES.dotted_string: "certificate policies",
+    ExtensionOID.POLICY_MAPPINGS.dotted_string: "policy mappings",
+}
+"""Extensions that decide nothing here, but have to be lists of sequences."""
 _UNDERSTOOD: Final = frozenset(
     {
         _BASIC_CONSTRAINTS,
@@ -160,9 +169,11 @@ class Parsed:
         if extension is None:
             return None
         parts = _parts(extension)
-        is_ca = any(part.tag == der.BOOLEAN and any(part.content) for part in parts)
+        flags = [part.content for part in parts if part.tag == der.BOOLEAN]
+        if any(flag not in {b"\0", b"\xff"} for flag in flags):
+            raise ValueError("must have a flag in DER")
         lengths = [int.from_bytes(part.content, "big") for part in parts if part.tag == der.INTEGER]
-        return is_ca, lengths[0] if lengths else None
+        return b"\xff" in flags, lengths[0] if lengths else None
 
 
 def parse(certificate: Certificate) -> Parsed:
@@ -191,11 +202,16 @@ def title(certificate: Certificate) -> str:
 
 
 def _fields(certificate: Certificate) -> tuple[int, list[der.Element]]:
-    fields = der.only(certificate.tbs_certificate_bytes).parts()
-    # Left out, the version is 1.
+    to_be_signed, algorithm, _ = der.only(certificate.public_bytes(serialization.Encoding.DER)).parts()
+    fields = to_be_signed.parts()
+    version = 1
+    # Left out, it is 1.
     if fields[0].tag == 0xA0:
-        return der.only(fields[0].content, der.INTEGER).content[-1] + 1, fields[1:]
-    return 1, fields
+        version = der.only(fields[0].content, der.INTEGER).content[-1] + 1
+        del fields[0]
+    if fields[1].whole != algorithm.whole:
+        raise ValueError("must name the algorithm of its signature twice alike")
+    return version, fields
 
 
 def _check_name(name: der.Element) -> None:
@@ -260,17 +276,36 @@ def _check_extensions(parsed: Parsed) -> None:
     for name, words in _NEVER_CRITICAL.items():
         if name in parsed.extensions and parsed.extensions[name].critical:
             raise ValueError(f"must not mark {words} as critical")
-    for what, read in (
-        ("basic constraints", lambda: parsed.is_ca),
-        ("key usage", lambda: parsed.may_sign),
-        ("extended key usage", lambda: parsed.serves),
-        ("subject alternative name", lambda: parsed.names),
-        ("name constraints", lambda: parsed.constraints),
-    ):
+    readers: dict[str, Callable[[], object]] = {
+        "basic constraints": lambda: parsed.is_ca,
+        "key usage": lambda: parsed.may_sign,
+        "extended key usage": lambda: parsed.serves,
+        "subject alternative name": lambda: parsed.names,
+        "name constraints": lambda: parsed.constraints,
+        "subject key identifier": partial(_check_identifier, parsed, _SUBJECT_KEY, der.OCTET_STRING),
+        "authority key identifier": partial(_check_identifier, parsed, _AUTHORITY_KEY, der.SEQUENCE),
+        **{words: partial(_check_list, parsed, name) for name, words in _LISTS.items()},
+    }
+    for words, read in readers.items():
         try:
             read()
         except (ValueError, IndexError):
-            raise ValueError(f"must have a {what} extension that can be read") from None
+            raise ValueError(f"must have a {words} extension that can be read") from None
+
+
+def _check_identifier(parsed: Parsed, name: str, tag: int) -> None:
+    # Go reads the first element, and lets others behind it be.
+    if name in parsed.extensions:
+        first, *_ = der.elements(parsed.extensions[name].value)
+        if first.tag != tag:
+            raise ValueError("must begin with an element of the expected kind")
+
+
+def _check_list(parsed: Parsed, name: str) -> None:
+    for part in _parts(parsed.extensions.get(name)):
+        if part.tag != der.SEQUENCE:
+            raise ValueError("must be a list of sequences")
+        part.parts()
 
 
 def _parts(extension: Extension | None) -> list[der.Element]:
