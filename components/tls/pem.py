@@ -107,7 +107,7 @@ def read(text: str) -> str:
         content = Path(text).expanduser().read_bytes()
     except (OSError, ValueError, RuntimeError) as problem:
         # No echo: a key that has lost its first line looks like a path.
-        if _BASE64.fullmatch(text):
+        if _BASE64.fullmatch(text) or "-----END" in text:
             raise ValueError(
                 "must be PEM, or the path of a PEM file, got base64 without its -----BEGIN line"
             ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +20,8 @@ from components.stack_configuration import compose
 from components.tls import issuing, path, pem, rules
 from components.tls.certificates import Certificates
 from components.tls.pem import Pair
-from tests.authority import DAY, NOW, Authority
+from tests.authority import DAY, NOW, Authority, ec_key, key_pem
+from tests.certificates.odd_keys import pss
 from tests.components.recorder import Recorder, Secret, without_secrets
 
 STASH: Final = "pulumi:index:Stash"
@@ -92,13 +93,17 @@ def declared(
     kept: Mapping[str, Any] | None = None,
     now: datetime = NOW,
     secrets: Mapping[str, Mapping[str, str]] | None = None,
+    late: Sequence[str] = (),
     **values: Any,  # noqa: ANN401 - any setting
 ) -> State:
-    """Declare the certificate of a registry called `registry`, and give what was registered."""
+    """Declare the certificate of a registry called `registry`, and give what was registered.
+
+    The settings that `late` names are given as Outputs.
+    """
     state = State(kept, secrets)
 
     def program() -> None:
-        made = settings(**values)
+        made = settings(**values | {name: pulumi.Output.secret(values[name]) for name in late})
         assert not isinstance(made.tls, Plain)
         certificates = Certificates("registry", made.tls, made.exposure, made.cluster.namespace, now)
         pulumi.Stash("user", input=certificates.key)
@@ -406,3 +411,108 @@ def test_secret_with_the_key_of_another_certificate_is_refused() -> None:
     problem = refused(**in_secret(("tls.crt", PAIR.certificate), ("tls.key", other.key)))
 
     assert 'tls.key of team/web-tls must belong to the certificate of "CN=server"' in problem
+
+
+INTERMEDIATE: Final = Authority("intermediate", AUTHORITY)
+HALF: Final = INTERMEDIATE.issue("10.0.0.5")
+"""A certificate whose issuer is missing."""
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_n05_chain_without_its_intermediate_is_warned_of(caplog: pytest.LogCaptureFixture, secret: bool) -> None:  # noqa: FBT001
+    """In previews as well, by the setting that holds it; clients may know the issuer by themselves."""
+    given = in_secret(("tls.crt", HALF.certificate), ("tls.key", HALF.key)) if secret else provided(HALF)
+    with caplog.at_level(logging.WARNING, "pulumi"):
+        assert declared(**given).text("certificate") == HALF.certificate
+
+    [warning] = caplog.messages
+    key = "tlsSecret" if secret else "tlsCertificate"
+    assert warning.startswith(
+        f'private-registry:{key} holds no certificate of "CN=intermediate", which issued "CN=server": clients that '
+    )
+    assert warning.endswith(", `pulumi config set tlsCa <file>`")
+
+
+def test_n05_whole_chains_are_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Nor one whose CA is given."""
+    with caplog.at_level(logging.WARNING, "pulumi"):
+        declared(**provided(HALF, tls_ca=INTERMEDIATE.pem))
+        declared(**provided(Pair(HALF.certificate + INTERMEDIATE.pem, HALF.key)))
+
+    assert caplog.messages == []
+
+
+def test_n05_secret_whose_certificate_signed_itself_needs_a_ca() -> None:
+    """Nodes know no CA for it."""
+    itself = Authority("server")
+    pair = itself.issue("10.0.0.5", key=itself.key)
+    given = in_secret(("tls.crt", pair.certificate), ("tls.key", pair.key))
+
+    assert refused(**given) == (
+        'private-registry:tlsCa must be set, since "CN=server" signed itself, and no client knows it; '
+        "fix: `pulumi config set tlsCa <file>`, with the file of tlsSecret: tls.crt of team/web-tls"
+    )
+    assert declared(tls_ca=pair.certificate, **given).text("authorities") == pair.certificate
+
+
+LATE: Final[dict[str, tuple[Pair, str]]] = {
+    "RSA-PSS": (
+        pss().pair,
+        "tlsKey must be RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, or Ed25519, got RSA-PSS, which ",
+    ),
+    "passphrase": (
+        Pair(PAIR.certificate, key_pem(ec_key(), passphrase=b"x")),
+        "tlsKey must be without a passphrase, for which the registry could not ask; fix: ",
+    ),
+    "cut in half": (
+        Pair(PAIR.certificate, PAIR.key[:100]),
+        "tlsKey must be a private key in PEM (-----BEGIN PRIVATE KEY-----), got text without a whole block of ",
+    ),
+    "without its first line": (
+        Pair(PAIR.certificate, "".join(PAIR.key.splitlines()[1:])),
+        "tlsKey must be PEM, or the path of a PEM file, got base64 without its -----BEGIN line; fix: ",
+    ),
+    "of another": (
+        Pair(PAIR.certificate, AUTHORITY.issue("10.0.0.5").key),
+        'tlsKey must belong to the certificate of "CN=server", got the key of another; fix: ',
+    ),
+    "key as certificate": (
+        Pair(PAIR.key, PAIR.key),
+        "tlsCertificate must hold certificates only, got a private key too: it belongs into tlsKey alone; fix: ",
+    ),
+    "other names": (
+        AUTHORITY.issue("other.test"),
+        "tlsCertificate must carry the IP address 10.0.0.5 as a subject alternative name, got other.test; fix: ",
+    ),
+    "ended": (
+        AUTHORITY.issue("10.0.0.5", end=NOW - DAY / 2),
+        "tlsCertificate must be valid now, 2026-01-31, but ended on 2026-01-31; fix: ",
+    ),
+    "of another CA": (
+        Authority("stranger").issue("10.0.0.5"),
+        'tlsCertificate must lead to a certificate in tlsCa, but "CN=stranger", which issued "CN=server", is ',
+    ),
+}
+"""Pairs that cannot work, and what is said of them."""
+
+
+@pytest.mark.parametrize("name", LATE)
+@pytest.mark.parametrize("late", [("tls_certificate", "tls_key"), ("tls_key",)], ids=["both", "key"])
+def test_n06_pair_that_is_known_late_is_refused_without_a_traceback(name: str, late: Sequence[str]) -> None:
+    """As a program gives it that has it from elsewhere; nothing of the key is shown."""
+    pair, rule = LATE[name]
+    with pytest.raises(pulumi.RunError) as error:
+        declared(late=late, **provided(pair, tls_ca=AUTHORITY.pem))
+
+    # A ValueError would end in a traceback.
+    assert not isinstance(error.value, ValueError)
+    assert f"\n  private-registry:{rule}" in str(error.value)
+    assert not [line for line in pair.key.splitlines()[1:-1] if line in str(error.value)]
+
+
+def test_pair_that_is_known_late_is_served() -> None:
+    """In one spelling, as all are."""
+    given = Pair(f"comment\r\n{PAIR.certificate}", PAIR.key)
+    state = declared(late=("tls_certificate", "tls_key"), **provided(given))
+
+    assert (state.text("certificate"), clear(state.outputs["key"])) == (PAIR.certificate, PAIR.key)
