@@ -107,6 +107,7 @@ class StoredImage:
         return pinned
 
     async def _is_lost(self) -> bool:
+        self._digest = ""
         if pulumi.runtime.is_dry_run():
             return False
         try:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from lab.topology import SECOND
 from tests.live.harness import ADDRESS, Node, Stack
-from tests.live.observation import REGISTRY_PODS, only_pod, push_keepsake, stored, until
+from tests.live.observation import PROOF_PODS, REGISTRY_PODS, only_pod, push_keepsake, stored, until
 
 NODE = "minikube"
 
@@ -78,3 +79,23 @@ def test_c38_an_unset_node_is_refused_in_preview(deployed: Stack) -> None:
     assert refused.code != 0
     assert "private-registry:node must be set: images lie on one node's disk" in refused.output
     assert "`pulumi config set node <name>` (`kubectl get nodes` lists names)" in refused.output
+
+
+def test_f2_another_node_gets_the_image_and_pods_that_pull_it(deployed: Stack, second_node: str, lab: Node) -> None:
+    """Its registry begins empty. The Docker Engine is where it was, so it pushes to the node's address."""
+    before = {pod["metadata"]["uid"] for pod in lab.get("pods", f"--selector={PROOF_PODS}")["items"]}
+    for key, value in {"node": second_node, "host": SECOND.address, "pushHost": SECOND.address}.items():
+        deployed.set(key, value)
+    moved = deployed.up()
+    image = deployed.outputs()["image"]
+    pods = lab.get("pods", f"--selector={PROOF_PODS}")["items"]
+    revisions = "/data/registry/registry/docker/registry/v2/repositories/alpine_test/_manifests/revisions/sha256"
+
+    assert ("replaced", "registry-proof-image") in moved.changed
+    assert image.startswith(f"{SECOND.address}:5000/alpine_test@sha256:")
+    assert lab.run(["ls", revisions], node=second_node).stdout.split() == [image.partition("@sha256:")[2]]
+    assert sorted(pod["spec"]["nodeName"] for pod in pods) == sorted((NODE, second_node))
+    for pod in pods:
+        assert pod["metadata"]["uid"] not in before
+        assert pod["spec"]["containers"][0]["image"] == image
+        assert pod["status"]["containerStatuses"][0]["ready"]
