@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pulumi
 
 from .access.pull_secrets import pull_secrets
-from .cluster.conflicts import Door
+from .cluster.conflicts import Folder, Port
 from .cluster.diagnosis import Explain, bound
 from .cluster.ownership import Ownership, Wanted
 from .cluster.situation import Situation
@@ -64,7 +64,12 @@ class PrivateRegistry(pulumi.ComponentResource):
             namespace=cluster.namespace,
             pull_secret_name=access.pull_secret_name,
             pull_namespaces=access.pull_namespaces,
-            door=None if storage.remove_data else Door(storage.node, exposure.port),
+            of_the_node=[
+                Folder(storage.node, storage.folder),
+                # While the registry is stopped, it needs no port.
+                *([] if storage.remove_data else [Port(storage.node, exposure.port)]),
+            ],
+            timeout_seconds=cluster.timeout_seconds,
             namespaces_are_made_here=bool(opts and opts.depends_on),
         )
         ownership = Ownership(name, self, wanted, ask)

@@ -1,10 +1,11 @@
-"""What belongs to others and stands in the way: objects that have our names, and Pods that have our host port.
+"""What belongs to others and stands in the way: objects of our names, and Pods that have our port or folder.
 
 Decides whose an object is and words the refusal. Contacts no cluster: objects come as JSON of Kubernetes.
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -42,14 +43,25 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Door:
+class Port:
     """A port of a node, which one Pod can have."""
 
     node: str
-    port: int
+    number: int
 
     def __str__(self) -> str:
-        return f"port {self.port} of node {self.node}"
+        return f"port {self.number} of node {self.node}"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of a node, in which one registry writes."""
+
+    node: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"folder {self.path} of node {self.node}"
 
 
 def owner_of(item: Object) -> str:
@@ -92,31 +104,56 @@ def _elsewhere(place: Place, pull_secret_name: str) -> str:
 
 
 def holders(
-    pods: Iterable[Object], door: Door, owner: str, namespace: str, selector: Mapping[str, str]
+    pods: Iterable[Object],
+    wanted: Iterable[Port | Folder],
+    owner: str,
+    namespace: str,
+    selector: Mapping[str, str],
 ) -> list[str]:
-    """Say which Pods have the host port and are not ours, and the two ways out. `pods` are those of the node."""
+    """Say which Pods of a node have what we want of it and are not ours, and the two ways out.
+
+    Ours are those with our mark and, where a version before the mark made them, those that `selector` finds in
+    `namespace`.
+    """
     found = []
-    for pod in pods:
+    for listed in pods:
+        # As an item of a list it does not say its kind.
+        pod = {**listed, "kind": "Pod"}
         metadata = pod["metadata"]
         labels = metadata.get("labels", {})
-        of_an_older_version = (
-            not owner_of(pod)
-            and metadata["namespace"] == namespace
-            and all(labels.get(key) == value for key, value in selector.items())
+        is_ours = (
+            owner_of(pod) == owner
+            if owner_of(pod)
+            else metadata["namespace"] == namespace and all(labels.get(key) == selector[key] for key in selector)
         )
-        if door.port in _host_ports(pod) and not of_an_older_version and (not owner or owner_of(pod) != owner):
-            found.append(
-                f"{door} is taken by {Place.of({**pod, 'kind': 'Pod'})}, which {_whose(pod)}: "
-                f"{config_set('port <number>')} gives ours another port; {_removal({**pod, 'kind': 'Pod'})}"
-            )
+        if is_ours or _has_ended(pod):
+            continue
+        taken = {*_host_ports(pod), *_host_folders(pod)}
+        for place in wanted:
+            if isinstance(place, Port) and place.number in taken:
+                other = config_set("port <number>") + " gives ours another port"
+            elif isinstance(place, Folder) and place.path in taken:
+                other = config_set("hostPath <folder>") + " gives ours another folder"
+            else:
+                continue
+            found.append(f"{place} is taken by {Place.of(pod)}, which {_whose(pod)}: {other}; {_removal(pod)}")
     return found
+
+
+def _has_ended(pod: Object) -> bool:
+    """Whether a Pod holds nothing any more, or soon."""
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"} or "deletionTimestamp" in pod["metadata"]
+
+
+def _host_folders(pod: Object) -> set[str]:
+    """Give the folders of the node that a Pod mounts."""
+    volumes = (volume.get("hostPath") for volume in pod["spec"].get("volumes", []))
+    return {posixpath.normpath(volume["path"]) for volume in volumes if volume}
 
 
 def _host_ports(pod: Object) -> set[int]:
     """Give the ports of the node that a Pod has for TCP, as the scheduler counts them."""
-    status, spec = pod.get("status", {}), pod["spec"]
-    if status.get("phase") in {"Succeeded", "Failed"} or pod["metadata"].get("deletionTimestamp"):
-        return set()
+    spec = pod["spec"]
     # A sidecar is an init container that goes on; the others have ended when the Pod runs.
     containers = [
         *spec["containers"],

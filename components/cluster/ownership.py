@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ import pulumi
 
 from .conflicts import (
     OWNER,
-    Door,
+    Folder,
     Object,
     Place,
+    Port,
     foreign,
     holders,
     in_the_way,
@@ -47,8 +49,9 @@ class Wanted:
     namespace: str
     pull_secret_name: str
     pull_namespaces: Sequence[str]
-    door: Door | None
-    """None while the registry is stopped."""
+    of_the_node: Sequence[Port | Folder]
+    """Never empty: the registry's folder at least."""
+    timeout_seconds: int
     namespaces_are_made_here: bool
     """The program makes the namespaces itself: its preview does not find them."""
 
@@ -124,7 +127,7 @@ class Ownership:
             return
         claims = _CLAIMS.setdefault(root, {})
         provider = self._parent.get_provider("kubernetes:core/v1:Secret")
-        wanted: list[object] = [*self._places, *([self._wanted.door] if self._wanted.door else [])]
+        wanted: list[object] = [*self._places, *self._wanted.of_the_node]
         both = [
             f'{place} is that of the registry "{claims[provider, place]}" too'
             for place in wanted
@@ -163,8 +166,7 @@ class Ownership:
         words = [place.typed, f"--namespace={place.namespace}"]
         if owner_of(item):
             if not pulumi.runtime.is_dry_run():
-                # In the foreground: its Pods are gone too, and with them their hold on port and files.
-                await self._asked(["delete", *words, "--ignore-not-found", "--cascade=foreground"])
+                await self._remove(place)
             return []
         if pulumi.runtime.is_dry_run():
             # This may be the replacement of what a version before the mark has made.
@@ -172,6 +174,20 @@ class Ownership:
         else:
             still = next(iter(await self._objects(["get", *words, *_FOUND])), None)
         return [in_the_way(place, still, self._wanted.pull_secret_name)] if still else []
+
+    async def _remove(self, place: Place) -> None:
+        """Remove what a killed `up` of ours has left, and wait until it is gone."""
+        words = [place.typed, f"--namespace={place.namespace}"]
+        # In the foreground: its Pods go first, and with them their hold on port and files.
+        await self._asked(["delete", *words, "--ignore-not-found", "--cascade=foreground", "--wait=false"])
+        deadline = time.monotonic() + self._wanted.timeout_seconds
+        while await self._objects(["get", *words, *_FOUND]):
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"{place}, which an interrupted `up` has left, is still there after "
+                    f"{self._wanted.timeout_seconds} s; `kubectl describe {' '.join(words)}` shows why"
+                )
+            await asyncio.sleep(0.3)
 
     async def _look(self, owner: str) -> _Findings | None:
         """Ask the cluster once for all that is at our places; None if it does not answer."""
@@ -187,8 +203,7 @@ class Ownership:
         of_others = foreign(taken, owner, self._name)
         refused = [in_the_way(place, taken[place], self._wanted.pull_secret_name) for place in of_others]
         wanted = self._wanted
-        if wanted.door:
-            refused += holders(pods, wanted.door, owner, wanted.namespace, selector("registry", self._name))
+        refused += holders(pods, wanted.of_the_node, owner, wanted.namespace, selector("registry", self._name))
         if not (wanted.namespaces_are_made_here and pulumi.runtime.is_dry_run()):
             refused += missing(self._namespaces(), found)
         return _Findings(taken, refused)
@@ -201,21 +216,33 @@ class Ownership:
 
     async def _at_our_places(self) -> list[Object]:
         """Give what is at our places, and the namespaces."""
-        queries = []
-        for namespace in self._namespaces():
-            words = [place.typed for place in self._places if place.namespace == namespace]
-            queries.append(
-                self._objects(["get", f"namespace/{namespace}", *words, f"--namespace={namespace}", *_FOUND])
-            )
+        queries = [self._in_namespace(namespace) for namespace in self._namespaces()]
         return [item for found in await asyncio.gather(*queries) for item in found]
 
+    async def _in_namespace(self, namespace: str) -> list[Object]:
+        words = [place.typed for place in self._places if place.namespace == namespace]
+        at_our_places = [*words, f"--namespace={namespace}", *_FOUND]
+        try:
+            return await self._objects(["get", f"namespace/{namespace}", *at_our_places])
+        except KubectlError as problem:
+            if f'namespaces "{namespace}" is forbidden' not in str(problem):
+                raise
+        # An account may have rights inside a namespace alone. That there is one, Kubernetes itself says later.
+        itself = {"kind": "Namespace", "metadata": {"name": namespace}}
+        return [itself, *await self._objects(["get", *at_our_places])]
+
     async def _on_the_node(self) -> list[Object]:
-        """Give the Pods of the node whose port we take."""
-        door = self._wanted.door
-        if door is None:
+        """Give the Pods of the node whose port and folder we take."""
+        node = self._wanted.of_the_node[0].node
+        try:
+            return await self._objects(
+                ["get", "pods", "--all-namespaces", f"--field-selector=spec.nodeName={node}", *_FOUND]
+            )
+        except KubectlError as problem:
+            if "(Forbidden)" not in str(problem):
+                raise
+            # The same account does not see what others run.
             return []
-        on_node = f"--field-selector=spec.nodeName={door.node}"
-        return await self._objects(["get", "pods", "--all-namespaces", on_node, *_FOUND])
 
     async def _objects(self, words: Sequence[str]) -> list[Object]:
         """Ask for objects; what is in a Secret is let go at once."""

@@ -8,8 +8,9 @@ import pytest
 
 from components.cluster.conflicts import (
     OWNER,
-    Door,
+    Folder,
     Place,
+    Port,
     foreign,
     holders,
     in_the_way,
@@ -23,7 +24,7 @@ THEIRS = "organization/private-registry/dev/registry#fedcba9876543210"
 REGISTRY = Place("Deployment", "images", "registry")
 PULL = Place("Secret", "team-a", "regcred")
 ADDON = Place("Pod", "kube-system", "addon")
-DOOR = Door("node-1", 5000)
+DOOR: list[Port | Folder] = [Folder("node-1", "/data/registry"), Port("node-1", 5000)]
 SELECTOR = {"app.kubernetes.io/name": "registry", "app.kubernetes.io/instance": "registry"}
 
 
@@ -224,6 +225,19 @@ def test_f12_a_sidecar_holds_its_port() -> None:
 
     assert len(holders([found], DOOR, OURS, "images", SELECTOR)) == 1
     del found["spec"]["initContainers"][0]["restartPolicy"]
+    assert holders([found], DOOR, OURS, "images", SELECTOR) == []
+
+
+def test_f10_a_folder_that_another_pod_writes_to_is_refused() -> None:
+    """Two registries in one folder would remove each other's files; each way to write it is the same folder."""
+    volumes = [{"name": "v", "hostPath": {"path": "/data//registry/"}}, {"name": "w", "emptyDir": {}}]
+    found = pod({"containerPort": 80})
+    found["spec"]["volumes"] = volumes
+
+    [line] = holders([found], DOOR, OURS, "images", SELECTOR)
+    assert line.startswith("folder /data/registry of node node-1 is taken by Pod kube-system/addon, which ")
+    assert "`pulumi config set hostPath <folder>` gives ours another folder" in line
+    volumes[0] = {"name": "v", "hostPath": {"path": "/data"}}
     assert holders([found], DOOR, OURS, "images", SELECTOR) == []
 
 
