@@ -200,7 +200,9 @@ class Stack:
         shutil.copytree(PROJECT, folder, ignore=_NOT_COPIED, dirs_exist_ok=True)
         backend = folder / ".state"
         backend.mkdir()
-        stack = cls(node, folder, backend, environment={"PULUMI_BACKEND_URL": f"file://{backend}"})
+        # Without notes beside each file: a kill can leave an empty one, and then Pulumi reads no state (3.274).
+        url = f"file://{backend}?metadata=skip"
+        stack = cls(node, folder, backend, environment={"PULUMI_BACKEND_URL": url})
         stack.pulumi("stack", "select", "--create", "--stack", stack.name)
         return stack
 

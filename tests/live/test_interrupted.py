@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.live import creating_provider
 from tests.live.harness import PROJECT, Node, Stack
 
 CREATING = "kubernetes:apps/v1:Deployment registry creating"
-KINDS = "deployments,daemonsets,replicasets,jobs,pods,secrets,services"
+KINDS = "deployments,daemonsets,replicasets,jobs,pods,secrets,configmaps,services"
 
 
 def ended(stack: Stack, signal: str, command: str, *, when: str) -> tuple[int, str]:
@@ -18,7 +19,7 @@ def ended(stack: Stack, signal: str, command: str, *, when: str) -> tuple[int, s
     log, identifier = stack.folder / "ended.log", stack.folder / "ended.pid"
     script = f"""
         echo $$ > {identifier}
-        export PULUMI_BACKEND_URL=file://{stack.backend}
+        export PULUMI_BACKEND_URL={stack.environment["PULUMI_BACKEND_URL"]}
         exec pulumi {command} --yes --skip-preview --stack {stack.name}"""
     process = stack.node.start_process(["setsid", "--wait", "sh", "-c", script], log, cwd=stack.folder)
     deadline = time.monotonic() + 120
@@ -39,9 +40,9 @@ def objects(lab: Node) -> list[str]:
     """
     names = lab.kubectl("get", KINDS, "--output=name").split()
     return sorted(
-        re.sub(r"^(pod|replicaset\.apps)/(registry|registry-trust)-(?!proof).*", r"\1/\2", name)
+        re.sub(r"^(pod|replicaset\.apps)/(registry-trust|registry)-(?!proof).*", r"\1/\2", name)
         for name in names
-        if name != "service/kubernetes"
+        if name not in {"service/kubernetes", "configmap/kube-root-ca.crt"}
     )
 
 
@@ -54,6 +55,7 @@ EXPECTED = sorted(
         "pod/registry-trust",
         "pod/registry-proof-pod",
         "service/registry",
+        "configmap/registry-trust-authorities",
         *(f"secret/{name}" for name in ("registry-config", "registry-htpasswd", "registry-tls", "regcred")),
     ]
 )
@@ -103,40 +105,33 @@ def test_f5_without_the_recovery_a_killed_up_leaves_nothing_either(fresh_stack: 
     assert objects(lab) == []
 
 
-FIRST_UP = {
-    "secrets": "Secret registry-htpasswd creating",
-    "node trust": "DaemonSet registry-trust-daemon creating .*(Available|Pod registry-trust)",
-    "registry": "Waiting for app ReplicaSet",
-    "image": "Image registry-proof-image creating",
-    "proof": "Pod registry-proof-pod creating",
-}
-"""What a first `up` says at each of the points at which it is killed."""
-CHANGING_UP = {
-    "secrets": "Secret registry-htpasswd updating",
-    "registry goes": "Deployment registry deleting original",
-    "registry comes": "Deployment registry creating replacement",
-    "proof": "Pod registry-proof-pod (deleting original|creating replacement)",
-}
-DESTROY = ("Deployment registry deleting", "Secret registry-config deleting")
+SECRETS = "Secret registry-htpasswd creating"
+NODE_TRUST = "DaemonSet registry-trust-daemon creating .*(Available|Pod registry-trust)"
+REGISTRY = "Deployment registry creating .*Waiting for app ReplicaSet"
+PROOF = "Pod registry-proof-pod creating"
+"""What `up` says while the respective object is being made."""
 
 
-def killed_again_and_again(stack: Stack, lab: Node) -> None:
-    """Kill each command at each of its points and recover; then the state and the cluster are as if nothing was."""
-    for when in FIRST_UP.values():
+def killed_again_and_again(
+    stack: Stack, lab: Node, first: Sequence[str], changing: Sequence[str], destroy: Sequence[str]
+) -> None:
+    """Kill commands at each of their points and recover; then state and cluster are as if nothing had happened."""
+    for when in first:
         _killed(stack, "up", when)
     assert "pending operations" not in stack.up().output
     assert objects(lab) == EXPECTED
     assert stack.up("--expect-no-changes").changed == set()
 
-    for number, when in enumerate(CHANGING_UP.values()):
-        stack.set("password", f"password {number}", secret=True)
+    password = ""
+    for number, when in enumerate(changing):
+        password = f"password {number}"
+        stack.set("password", password, secret=True)
         _killed(stack, "up", when)
     assert "pending operations" not in stack.up().output
     assert objects(lab) == EXPECTED
-    assert stack.up("--expect-no-changes").changed == set()
-    assert lab.registry("/v2/", account=("test", "password 3")).status == 200
+    assert lab.registry("/v2/", account=("test", password)).status == 200
 
-    for when in DESTROY:
+    for when in destroy:
         _killed(stack, "destroy", when)
     assert "pending operations" not in stack.destroy().output
     assert objects(lab) == []
@@ -150,7 +145,10 @@ def _killed(stack: Stack, command: str, when: str) -> None:
 
 def test_f5_after_the_recovery_nothing_is_left_and_nothing_warns(fresh_stack: Stack, lab: Node) -> None:
     """With the Kubernetes provider 4.25, which takes over what exists."""
-    killed_again_and_again(fresh_stack, lab)
+    first = (SECRETS, REGISTRY, "Image registry-proof-image creating")
+    changing = ("Secret registry-htpasswd updating", "Deployment registry deleting original", PROOF)
+    destroy = ("Deployment registry deleting", "Secret registry-config deleting")
+    killed_again_and_again(fresh_stack, lab, first, changing, destroy)
 
 
 def test_f5b_the_recovery_converges_where_a_creation_fails_on_what_exists(lab: Node, tmp_path: Path) -> None:
@@ -162,10 +160,10 @@ def test_f5b_the_recovery_converges_where_a_creation_fails_on_what_exists(lab: N
     try:
         # Without the question to the cluster, that provider's own words; else the rest would prove nothing.
         program.write_text(re.sub(r"\n +ask=.*", "", text))
-        _killed(stack, "up", FIRST_UP["node trust"])
+        _killed(stack, "up", NODE_TRUST)
         assert 'daemonsets "registry-trust" already exists' in stack.up(check=False).output
         program.write_text(text)
-        killed_again_and_again(stack, lab)
+        killed_again_and_again(stack, lab, (PROOF,), ("Deployment registry creating",), ())
     finally:
         program.write_text(text)
         stack.remove()

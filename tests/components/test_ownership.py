@@ -1,0 +1,283 @@
+"""What is asked of the cluster before an object is created there, and what follows from the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.cluster.conflicts import OWNER as ANNOTATION
+from components.cluster.kubectl import KubectlError, KubectlMissingError
+from components.private_registry import PrivateRegistry
+from components.stack_configuration import compose
+from tests.components.declaration import KEPT, NEEDED, OWNER
+from tests.components.recorder import Recorder
+
+Guard = Callable[[pulumi.ResourceHookArgs], Awaitable[None]]
+THEIRS = "organization/private-registry/other/registry#0000000000000000"
+
+
+class Cluster:
+    """Answers as kubectl does, from objects by kind/name and namespace; keeps what it was asked."""
+
+    def __init__(self, **namespaces: dict[str, dict[str, Any]]) -> None:
+        """Namespaces have their objects' annotations by kind/name."""
+        self.namespaces = namespaces
+        self.pods: list[dict[str, Any]] = []
+        self.asked: list[list[str]] = []
+        self.refuses: dict[str, KubectlError] = {}
+        """By a word that a question has."""
+
+    def __call__(self, words: Sequence[str]) -> str:
+        """Answer a question, or do what it says."""
+        if words[1] == "--raw":
+            # A node, asked for its taints.
+            return json.dumps({"spec": {}})
+        self.asked.append(list(words))
+        for word, error in self.refuses.items():
+            if word in words:
+                raise error
+        if words[1] == "pods":
+            return json.dumps({"items": self.pods})
+        namespace = next(word.partition("=")[2] for word in words if word.startswith("--namespace="))
+        held = self.namespaces.get(namespace, {})
+        if words[0] == "delete":
+            held.pop(words[1])
+            return ""
+        found = [_object(word, namespace, held[word]) for word in words if word in held]
+        if f"namespace/{namespace}" in words and namespace in self.namespaces:
+            found.append({"kind": "Namespace", "metadata": {"name": namespace}})
+        # As kubectl: nothing, one object, or a list.
+        return json.dumps(found[0] if len(found) == 1 else {"items": found}) if found else ""
+
+    @property
+    def deleted(self) -> list[str]:
+        """What was deleted."""
+        return [f"{words[2].partition('=')[2]}/{words[1]}" for words in self.asked if words[0] == "delete"]
+
+
+def _object(typed: str, namespace: str, annotations: dict[str, str]) -> dict[str, Any]:
+    kinds = {"secret": "Secret", "service": "Service", "deployment": "Deployment", "daemonset": "DaemonSet"}
+    kind, _, name = typed.partition("/")
+    return {"kind": kinds[kind], "metadata": {"name": name, "namespace": namespace, "annotations": annotations}}
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[..., None]]:
+    """Declare a registry on a cluster; give what asks whether an object may be created, as Pulumi does."""
+
+    def declare(
+        cluster: Cluster,
+        *,
+        preview: bool = True,
+        made_here: bool = False,
+        **values: Any,  # noqa: ANN401 - any setting
+    ) -> Callable[..., None]:
+        guards: list[Guard] = []
+
+        class Hook(pulumi.ResourceHook):
+            def __init__(self, name: str, function: Guard, opts: pulumi.ResourceHookOptions) -> None:
+                assert opts.on_dry_run
+                super().__init__(name, function, opts)
+                guards.append(function)
+
+        monkeypatch.setattr(pulumi, "ResourceHook", Hook)
+        recorder = Recorder(preview=preview, stashed=KEPT)
+
+        def program() -> None:
+            opts = pulumi.ResourceOptions(depends_on=[pulumi.Stash("namespace", input="")]) if made_here else None
+            PrivateRegistry("registry", compose({**NEEDED, **values}), opts, ask=cluster)
+
+        recorder.run(program)
+        monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+        [guard] = guards
+
+        def create(*objects: str, owner: str = OWNER) -> None:
+            async def each() -> None:
+                refused = [item for item in await asyncio.gather(*calls, return_exceptions=True) if item]
+                for item in refused:
+                    assert isinstance(item, RuntimeError)
+                if refused:
+                    raise RuntimeError("\n".join(map(str, refused)))
+
+            calls = [guard(_creation(typed, owner)) for typed in objects]
+            asyncio.run(each())
+
+        return create
+
+    return declare
+
+
+def _creation(typed: str, owner: str) -> pulumi.ResourceHookArgs:
+    kind, _, name = typed.partition("/")
+    if kind == "Stash":
+        return pulumi.ResourceHookArgs("urn", "", name, "pulumi:index:Stash", new_inputs={"input": ""})
+    metadata = {"name": name, "namespace": "default", "annotations": {ANNOTATION: owner}}
+    return pulumi.ResourceHookArgs("urn", "", name, f"kubernetes:x/v1:{kind}", new_inputs={"metadata": metadata})
+
+
+MARKED = {ANNOTATION: OWNER}
+
+
+def test_f10_a_free_cluster_is_asked_once(guarded: Any) -> None:  # noqa: ANN401
+    """However many objects are created: for the objects of each namespace, and for the node."""
+    cluster = Cluster(default={})
+
+    guarded(cluster)("Stash/registry-owner", "Secret/registry-config", "Service/registry")
+
+    of_objects, of_pods = sorted(cluster.asked, key=lambda words: words[1])
+    assert of_pods[1] == "pods"
+    assert {"namespace/default", "service/registry", "deployment/registry", "secret/regcred"} <= set(of_objects)
+
+
+def test_f10_all_is_said_once(guarded: Any) -> None:  # noqa: ANN401
+    """In the first error; the others point to it."""
+    cluster = Cluster(default={"service/registry": {}, "secret/regcred": {ANNOTATION: THEIRS}})
+
+    with pytest.raises(RuntimeError) as refused:
+        guarded(cluster)("Secret/registry-config", "Service/registry", "Secret/regcred", owner="new")
+
+    text = str(refused.value)
+    assert text.count("Service default/registry was made by somebody else") == 1
+    assert (
+        text.count("Secret default/regcred belongs to the registry organization/private-registry/other/registry")
+        == 1
+    )
+    assert text.count("another of these errors says why") == 2
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_f5_what_an_interrupted_up_left_is_removed_by_up_alone(guarded: Any, preview: bool) -> None:  # noqa: ANN401, FBT001
+    """The object has our mark, and Pulumi creates it: so the state does not have it."""
+    cluster = Cluster(default={"service/registry": MARKED, "secret/regcred": MARKED})
+
+    guarded(cluster, preview=preview)("Service/registry")
+
+    assert cluster.deleted == ([] if preview else ["default/service/registry"])
+
+
+def test_f5_what_does_not_go_is_said_within_the_time_limit(guarded: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    """Such as a Pod of a node that is off."""
+    cluster = Cluster(default={"deployment/registry": MARKED})
+    seconds = iter(range(0, 1000, 4))
+    monkeypatch.setattr("components.cluster.ownership.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    cluster.namespaces["default"] = type("Kept", (dict,), {"pop": lambda *_: None})(cluster.namespaces["default"])
+
+    with pytest.raises(
+        RuntimeError,
+        match="Deployment default/registry, which an interrupted `up` has left, is still "
+        "there after 5 s; `kubectl describe deployment/registry",
+    ):
+        guarded(cluster, preview=False, timeout_seconds=5)("Deployment/registry")
+
+
+def test_n23_a_stack_that_is_up_is_refused_for_what_it_creates(guarded: Any) -> None:  # noqa: ANN401
+    """What else has no mark may be its own, of an older version: the state knows, and Pulumi does not create it."""
+    cluster = Cluster(default={"service/registry": MARKED, "secret/regcred": {}, "secret/registry-tls": {}})
+    create = guarded(cluster, preview=False)
+
+    with pytest.raises(RuntimeError) as refused:
+        create("Secret/regcred")
+
+    assert "Secret default/regcred was made by somebody else" in str(refused.value)
+    assert "registry-tls" not in str(refused.value)
+    assert cluster.deleted == []
+
+
+def test_f5_the_replacement_of_an_older_versions_object_is_no_conflict(guarded: Any) -> None:  # noqa: ANN401
+    """Pulumi has deleted the old one by then."""
+    cluster = Cluster(default={"service/registry": MARKED, "secret/regcred": {}})
+    create = guarded(cluster, preview=False)
+    create("Secret/registry-config")
+    del cluster.namespaces["default"]["secret/regcred"]
+
+    create("Secret/regcred")
+
+
+def test_f12_missing_namespaces_are_refused(guarded: Any) -> None:  # noqa: ANN401
+    """Unless the program makes them, which its preview cannot see."""
+    cluster = Cluster(default={})
+    values = {"pull_namespaces": ("team-a",)}
+
+    with pytest.raises(RuntimeError, match="namespace team-a does not exist: "):
+        guarded(cluster, **values)("Stash/registry-owner")
+    guarded(cluster, made_here=True, **values)("Stash/registry-owner")
+
+
+def test_f12_a_stopped_registry_needs_no_port(guarded: Any) -> None:  # noqa: ANN401
+    """But the folder, which is about to be emptied."""
+    cluster = Cluster(default={})
+    taken = {"containers": [{"ports": [{"hostPort": 5000}]}], "volumes": [{"hostPath": {"path": "/data/registry"}}]}
+    cluster.pods = [{"metadata": {"name": "p", "namespace": "other"}, "spec": taken}]
+
+    with pytest.raises(RuntimeError) as refused:
+        guarded(cluster, remove_data=True)("Stash/registry-owner")
+
+    assert "folder /data/registry of node node-1 is taken by Pod other/p" in str(refused.value)
+    assert "port" not in str(refused.value)
+
+
+def test_f10_an_account_of_one_namespace_is_enough(guarded: Any) -> None:  # noqa: ANN401
+    """It may neither read namespaces nor list the Pods of others; the names are checked all the same."""
+    cluster = Cluster(default={"service/registry": {}})
+    cluster.refuses = {
+        "namespace/default": KubectlError(
+            'Error from server (Forbidden): namespaces "default" is forbidden: User "ci"'
+        ),
+        "pods": KubectlError('Error from server (Forbidden): pods is forbidden: User "ci"'),
+    }
+
+    with pytest.raises(RuntimeError, match="Service default/registry was made by somebody else"):
+        guarded(cluster)("Stash/registry-owner")
+
+
+@pytest.mark.parametrize("error", [KubectlMissingError(), KubectlError("no route to host")])
+def test_f10_without_an_answer_one_warning_says_so(
+    guarded: Any,  # noqa: ANN401
+    capsys: pytest.CaptureFixture[str],
+    error: KubectlError,
+) -> None:
+    """The provider finds out later."""
+    cluster = Cluster()
+    cluster.refuses = {"get": error}
+    create = guarded(cluster)
+    capsys.readouterr()
+
+    create("Stash/registry-owner", "Service/registry")
+
+    warning = f"warning: whether objects of others have the names of ours was not checked: {error}\n"
+    assert capsys.readouterr().err == warning
+
+
+def both(**second: Any) -> None:  # noqa: ANN401 - any setting
+    """Declare two registries in one program, the second with other settings."""
+
+    def program() -> None:
+        PrivateRegistry("registry", compose({**NEEDED}))
+        PrivateRegistry("second", compose({**NEEDED, **second}))
+
+    Recorder(stashed={}).run(program)
+
+
+def test_f10_two_registries_of_one_program_cannot_share() -> None:
+    """Neither exists in a preview, so the cluster could not tell; all of it is named at once."""
+    with pytest.raises(pulumi.RunError) as refused:
+        both()
+
+    lines = str(refused.value).splitlines()
+    assert lines[0] == 'two registries of one program cannot share these; give "second" others:'
+    assert sorted(lines[1:]) == [
+        '  Secret default/regcred is that of the registry "registry" too',
+        '  folder /data/registry of node node-1 is that of the registry "registry" too',
+        '  port 5000 of node node-1 is that of the registry "registry" too',
+    ]
+
+
+def test_f10_two_registries_of_one_program_that_share_nothing_are_declared() -> None:
+    """The names of their objects begin with those of the components."""
+    both(port=5001, host_path="/data/second", pull_secret_name="second-regcred")
