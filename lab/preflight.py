@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from lab import cgroups, rootfs
 from lab.ui import LabError
 
 _GB = 10**9  # bytes
+_WATCHERS = 12  # inotify instances; the services of the first node hold 11
 
 
 def check_person() -> None:
@@ -36,6 +38,7 @@ def check(lab: Path, project: Path, cache: Path) -> None:
     for folder in (lab, project, cache):
         _check_place(folder)
     check_room(lab, 10, "a lab needs", "LAB")
+    _check_watchers()
     _check_kernel(lab)
 
 
@@ -58,6 +61,29 @@ def check_room(folder: Path, room: int, purpose: str, setting: str) -> None:
             f"{there} has {free / _GB:.1f} GB free, and {purpose} {room} GB: free some, "
             f"or set {setting} to a folder on a larger disk."
         )
+
+
+def _check_watchers() -> None:
+    """Refuse a machine whose limit is used up by other labs or programs: kubelet would end again and again."""
+    free = free_watchers(_WATCHERS)
+    if free < _WATCHERS:
+        raise LabError(
+            f"This machine has {free} inotify instances left, and a lab needs {_WATCHERS}: end another lab, or "
+            "raise the limit with `sysctl fs.inotify.max_user_instances=512`."
+        )
+
+
+def free_watchers(wanted: int) -> int:
+    """How many of the wanted inotify instances the kernel gives this user now."""
+    libc = ctypes.CDLL(None)
+    files: list[int] = []
+    try:
+        while len(files) < wanted and (file := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
+            files.append(file)
+    finally:
+        for file in files:
+            os.close(file)
+    return len(files)
 
 
 def _check_kernel(lab: Path) -> None:

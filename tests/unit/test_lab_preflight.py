@@ -28,6 +28,7 @@ def able(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50 * 10**9))
     monkeypatch.setattr(cgroups, "is_v2", lambda: True)
+    monkeypatch.setattr(preflight, "free_watchers", lambda wanted: wanted)
     monkeypatch.setattr(
         subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, stdout="", stderr="")
     )
@@ -179,6 +180,29 @@ def test_a_cold_build_wants_room_in_the_cache(tmp_path: Path, monkeypatch: pytes
         f"{tmp_path} has 3.0 GB free, and building the lab's tools takes 20 GB: free some, "
         "or set XDG_CACHE_HOME to a folder on a larger disk."
     )
+
+
+def test_a_limit_that_other_labs_used_up_is_named(able: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node would wait two minutes for a kubelet that ends again and again."""
+    monkeypatch.setattr(preflight, "free_watchers", lambda _: 11)
+
+    assert _refusal(able) == (
+        "This machine has 11 inotify instances left, and a lab needs 12: end another lab, or raise the limit with "
+        "`sysctl fs.inotify.max_user_instances=512`."
+    )
+
+
+def test_the_kernel_says_how_many_watchers_are_free() -> None:
+    """In a process whose own limit of open files leaves room for four."""
+    script = (
+        "import os, resource, sys; from lab.preflight import free_watchers; import ctypes; ctypes.CDLL(None)\n"
+        "used = len(os.listdir('/proc/self/fd')) - 1\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (used + 4, used + 4))\n"
+        "print(free_watchers(3), free_watchers(18), free_watchers(18))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert told.stdout == "3 4 4\n"
 
 
 def test_a_folder_with_other_files_is_never_taken_for_a_lab(tmp_path: Path) -> None:
