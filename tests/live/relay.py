@@ -6,10 +6,13 @@ Two labs reach each other through a socket in a folder that both see; their netw
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+_PR_SET_PDEATHSIG = 1
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -56,4 +59,6 @@ def main(listen: str, target: str) -> None:
 
 
 if __name__ == "__main__":
+    # What is ended outside of a node is the process that entered it, and not the one inside.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     main(*sys.argv[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import Popen
@@ -54,9 +55,9 @@ class Way:
 def relay(node: Node, listen: str, target: str) -> Popen[bytes]:
     """Carry connections on a node, until it is ended."""
     process = node.start_process([sys.executable, "-m", "tests.live.relay", listen, target], Path("/dev/null"))
-    if listen.startswith("tcp:"):
-        host, _, port = listen.removeprefix("tcp:").rpartition(":")
-        node.run(["bash", "-c", f"until true < /dev/tcp/{host}/{port}; do sleep 0.1; done 2> /dev/null"])
+    kind, _, place = listen.partition(":")
+    ready = f"test -S {place}" if kind == "unix" else f"(true < /dev/tcp/{place.replace(':', '/')})"
+    node.run(["bash", "-c", f"until {ready}; do sleep 0.1; done 2> /dev/null"])
     return process
 
 
@@ -79,19 +80,16 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 def first(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Path]]:
     """A stack that is up on the first cluster by an address that leads there from the second lab too."""
     socket = tmp_path_factory.mktemp("way") / "socket"
-    relays = [
-        relay(stack.node, f"unix:{socket}", "tcp:192.168.99.100:6443"),
-        relay(stack.node, f"tcp:{THERE.removeprefix('https://')}", f"unix:{socket}"),
-    ]
-    config = json.loads(stack.node.run(["cat", "/etc/kubernetes/admin.conf"]).stdout)
-    config["clusters"][0]["cluster"]["server"] = THERE
-    (stack.folder / "there.conf").write_text(json.dumps(config))
-    stack.environment["KUBECONFIG"] = str(stack.folder / "there.conf")
-    stack.up()
-    stack.environment.pop("KUBECONFIG")
-    yield stack, socket
-    for process in relays:
-        end(process)
+    with ExitStack() as relays:
+        relays.callback(end, relay(stack.node, f"unix:{socket}", "tcp:192.168.99.100:6443"))
+        relays.callback(end, relay(stack.node, f"tcp:{THERE.removeprefix('https://')}", f"unix:{socket}"))
+        config = json.loads(stack.node.run(["cat", "/etc/kubernetes/admin.conf"]).stdout)
+        config["clusters"][0]["cluster"]["server"] = THERE
+        (stack.folder / "there.conf").write_text(json.dumps(config))
+        stack.environment["KUBECONFIG"] = str(stack.folder / "there.conf")
+        stack.up()
+        stack.environment.pop("KUBECONFIG")
+        yield stack, socket
 
 
 @pytest.fixture
