@@ -7,6 +7,7 @@ kind than the chosen one, and secrets in clear text. What the values have to be 
 import difflib
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final
@@ -178,12 +179,13 @@ def _misspelt(key: str) -> str:
         # Without --path, Pulumi takes the whole text as one key.
         return (
             f"{PROJECT}:{key} is not a setting: an item of {owner} is set with --path; "
-            f"fix: `pulumi config rm {key}`, then {_with_path(owner, path[0])}"
+            f"fix: `pulumi config rm {shlex.quote(key)}`, then {_with_path(owner, path[0])}"
         )
     alike = {name.lower(): name for name in KEYS}
     nearest = difflib.get_close_matches(key.lower().replace("_", "").replace("-", ""), alike, n=1)
     hint = f"did you mean {alike[nearest[0]]}?" if nearest else "docs/settings.md lists all"
-    return f"{PROJECT}:{key} is not a setting; {hint} fix: `pulumi config rm {key}`, then set the right one"
+    remove = f"`pulumi config rm {shlex.quote(key)}`"
+    return f"{PROJECT}:{key} is not a setting; {hint} fix: {remove}, then set the right one"
 
 
 def _without_effect(namespace: str, key: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +15,7 @@ import yaml
 from tests.live.harness import Stack, Update
 
 LONG_PASSWORD = "canary" + "\u20ac" * 23  # 75 bytes, 29 characters
+TOKEN = "canaryTok7enCanaryTok7enCanaryTok7en"
 IN_CLEAR: dict[str, Any] = {
     "host": "http://10.0.0.5/registry",
     "port": 70000,
@@ -40,9 +44,9 @@ REFUSED = [
     ("node must be set: images lie on one node's disk", "", "set node <name>"),
     ("hostPath must be an absolute path on the node", "data/registry", "set hostPath /data/registry"),
     ("replicas must be 1", "2", "set replicas 1"),
-    ("username must not contain a colon", '"a:b"', "set username registry"),
+    ("username must not contain a colon", '"a:…"', "set username registry"),
     ("password must be at most 72 bytes of UTF-8", "75", "set --secret password"),
-    ('users["#one"] must not begin with #', '"#one"', "then another name"),
+    ('users["#one"] must not begin with #', '"#one"', "delete the account in the stack's file"),
     ("pullSecretName must be a Kubernetes name", "Reg Cred", "set pullSecretName regcred"),
     ("pullNamespaces[1] must be a namespace name", "Kube_System", "set --path 'pullNamespaces[1]' <name>"),
     ("testImage must have a repository in lower case", '"myapp" would do', "set testImage alpine_test:test_1.0"),
@@ -143,7 +147,7 @@ def test_an_account_in_clear_text_is_refused_and_not_repeated(settings: Stack) -
 
     assert preview.code != 0
     assert "private-registry:users must be encrypted, but stands in clear text" in preview.output
-    assert "`pulumi config set --secret --path users.<name>`" in preview.output
+    assert "`pulumi config set --secret --path 'users[\"<name>\"]'`" in preview.output
     assert "canary" not in preview.output
 
 
@@ -160,6 +164,53 @@ def test_an_empty_and_a_short_password_are_refused(settings: Stack, password: st
     assert preview.code != 0
     assert f"private-registry:password {rule}" in preview.output
     assert "fix: `pulumi config set --secret password`" in preview.output
+
+
+PEM = f"-----BEGIN PRIVATE KEY-----\n{TOKEN}\n"
+FORMS = {
+    "kubeconfig on one line": ("kubeconfig", f"apiVersion: v1 users: - user: token: {TOKEN}"),
+    "kubeconfig in base64": ("kubeconfig", base64.b64encode(f"apiVersion: v1 # {TOKEN}".encode() * 9).decode()),
+    "key in base64": ("tlsKey", base64.b64encode(PEM.encode() * 9).decode()),
+    "account and password": ("username", f"ci:{TOKEN}"),
+    "key as the name of a Secret": ("tlsSecret", PEM),
+    "password as an address": ("host", f"{TOKEN}!"),
+}
+"""Key and value by what went wrong; all are set with `--secret`."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_n01_f20_no_piece_of_a_secret_is_in_what_pulumi_prints(settings: Stack, form: str) -> None:
+    """Pulumi masks a whole value; a message with a piece of it would get through."""
+    key, value = FORMS[form]
+    if key in {"tlsKey", "tlsSecret"}:
+        configure(settings, {"tls": "provided"})
+    settings.set(key, value, secret=True)
+    preview = settings.preview(check=False)
+
+    assert preview.code != 0
+    assert f"private-registry:{key} must " in preview.output
+    assert [start for start in range(0, len(value) - 12, 5) if value[start : start + 12] in preview.output] == []
+    assert "Traceback" not in preview.output
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [("alice", ["users.alice"]), ("j.doe", ["--path", "users.j.doe"])],
+    ids=["no --path", "a dot in the name"],
+)
+def test_n19_the_advice_makes_the_account_that_was_meant(settings: Stack, name: str, typed: list[str]) -> None:
+    """The two printed commands, typed as they are, leave that account and no other."""
+    password = "canary-Account-1"
+    words = ["config", "set", "--secret", *typed, "--stack", settings.name]
+    settings.pulumi(*words, stdin=password)
+    output = settings.preview(check=False).output
+    remove, create = re.findall(r"`(pulumi config [^`]+)`", output.partition("private-registry:users")[2])[:2]
+    for command, text in ((remove, ""), (create, password)):
+        settings.pulumi(*shlex.split(command)[1:], "--stack", settings.name, stdin=text)
+    shown = settings.pulumi("config", "get", "users", "--stack", settings.name).output
+
+    assert settings.preview().code == 0
+    assert json.loads(shown) == {name: password}
 
 
 def test_c25_a_repository_meets_the_registrys_address_and_nothing_else(settings: Stack) -> None:

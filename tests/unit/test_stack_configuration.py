@@ -124,6 +124,60 @@ def test_misspelt_keys_are_refused_with_the_nearest_right_one(load: Load, wrong:
     assert PASSWORD not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        (
+            "users.alice",
+            "`pulumi config rm users.alice`, then `pulumi config set --secret --path 'users[\"alice\"]'`",
+        ),
+        (
+            "users.j.doe",
+            "`pulumi config rm users.j.doe`, then `pulumi config set --secret --path 'users[\"j.doe\"]'`",
+        ),
+        (
+            'users["j.doe"]',
+            "`pulumi config rm 'users[\"j.doe\"]'`, then `pulumi config set --secret --path 'users[\"j.doe\"]'`",
+        ),
+        (
+            "pullNamespaces[1]",
+            "`pulumi config rm 'pullNamespaces[1]'`, then `pulumi config set --path 'pullNamespaces[1]' <value>`",
+        ),
+    ],
+)
+def test_n19_an_item_that_was_set_without_path_is_named_with_the_right_command(
+    load: Load, key: str, fix: str
+) -> None:
+    """Pulumi takes the whole text as one key."""
+    with pytest.raises(SettingsError) as refused:
+        load({key: PASSWORD})
+
+    owner = key.partition(".")[0].partition("[")[0]
+    assert refused.value.problems == (
+        f"private-registry:{key} is not a setting: an item of {owner} is set with --path; fix: {fix}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("users", "name", "meant"),
+    [
+        ({"j": {"doe": PASSWORD}}, "j", "j.doe"),
+        ({"a": {"b": {"c": PASSWORD}}}, "a", "a.b.c"),
+        ({"alice": {"password": PASSWORD}}, "alice", "alice"),
+    ],
+)
+def test_n19_an_account_below_another_is_advised_under_its_whole_name(
+    load: Load, users: dict[str, object], name: str, meant: str
+) -> None:
+    """In a path, a dot that is not quoted begins another level; and an object is no password."""
+    with pytest.raises(SettingsError) as refused:
+        load({"users": json.dumps(users)})
+
+    [problem] = refused.value.problems
+    assert problem.startswith(f'private-registry:users["{name}"] must be a string, got dict; fix: ')
+    assert problem.endswith(f"`pulumi config set --secret --path 'users[\"{meant}\"]'`")
+
+
 def test_unknown_keys_without_a_likeness_are_refused(load: Load) -> None:
     """There the list of all settings helps."""
     with pytest.raises(SettingsError, match=r"xyzzy is not a setting; docs/settings\.md lists all"):
