@@ -92,13 +92,14 @@ def _programs(folder: Path, pattern: str) -> list[Path]:
 
 def actionlint() -> Path:
     """The actionlint program, built when the cache lacks it."""
-    return _built(tools.ACTIONLINT)
+    return built(tools.ACTIONLINT)
 
 
 def tls_check() -> Path:
     """The program that asks Go's TLS about certificates, built when the cache lacks it."""
-    return _built(tools.TLS_CHECK)
+    return built(tools.TLS_CHECK)
 
 
-def _built(tool: tools.Tool) -> Path:
+def built(tool: tools.Tool) -> Path:
+    """A program, built when the cache lacks it."""
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name

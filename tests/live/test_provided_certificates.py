@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from components.tls.pem import Pair
 from lab import topology
 from tests.authority import DAY, Authority, key_pem
+from tests.certificates.odd_keys import pss
 from tests.live.canaries import Hunt, files, key_canaries
 from tests.live.harness import ADDRESS, Node, Stack, Update
 from tests.live.observation import PodHistory, served, trust, versions
@@ -43,7 +44,8 @@ def _configure(stack: Stack, **values: str | None) -> None:
     file = stack.folder / f"Pulumi.{stack.name}.yaml"
     document: dict[str, Any] = yaml.safe_load(file.read_text())
     kept = {key: value for key, value in document["config"].items() if not key.startswith("private-registry:tls")}
-    document["config"] = kept | {f"private-registry:{key}": value for key, value in values.items()}
+    given = {f"private-registry:{key}": value for key, value in values.items() if value is not None}
+    document["config"] = kept | given
     file.write_text(yaml.safe_dump(document))
 
 
@@ -200,6 +202,8 @@ NAMES = {
 }
 """Certificates that do not carry the names of the registry, and what is said to be missing."""
 
+ENDED = Authority("ended", issuer=ROOT, begin=TODAY - 9 * DAY, end=TODAY - 2 * DAY)
+FIRST_BY_ENDED = ENDED.issue(HOST, begin=BEGIN, end=END)
 _CERTIFICATE_FIX = "fix: `pulumi config set tlsCertificate <file>`"
 REFUSED = {
     "another-key": (
@@ -219,6 +223,18 @@ REFUSED = {
         "tlsCertificate must lead to a certificate in tlsCa",
         'but "CN=stranger", which issued "CN=server", is neither there nor in the chain',
         _CERTIFICATE_FIX,
+    ),
+    "n05-ended-intermediate": (
+        Pair(FIRST_BY_ENDED.certificate + ENDED.pem, FIRST_BY_ENDED.key),
+        "tlsCertificate must lead to a certificate in tlsCa",
+        f'but "CN=ended" ended on {(TODAY - 2 * DAY).date()}',
+        _CERTIFICATE_FIX,
+    ),
+    "n06-rsa-pss": (
+        pss().pair,
+        "tlsKey must be RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, or Ed25519",
+        "got RSA-PSS, which the registry cannot load",
+        "fix: `pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`",
     ),
 }
 """Certificates that cannot work otherwise; what is said of each: setting and rule, problem, and fix."""
@@ -267,6 +283,31 @@ def test_a_certificate_that_cannot_work_is_refused_in_preview(
 
     assert problem in line
     assert fix in line
+
+
+def test_n05_a_certificate_that_signed_itself_needs_tls_ca(settings: Stack) -> None:
+    """Preview says so, before nodes are blamed."""
+    itself = Authority("server")
+    pair = itself.issue(HOST, begin=BEGIN, end=END, key=itself.key)
+    given = _write(settings, pair, "refused")
+    _configure(settings, **given | {"tlsCa": None})
+    refused = settings.preview(check=False)
+    _configure(settings, **given | {"tlsCa": given["tlsCertificate"]})
+    accepted = settings.preview(check=False)
+
+    assert refused.code != 0
+    assert 'private-registry:tlsCa must be set, since "CN=server" signed itself, and no client' in refused.output
+    assert accepted.code == 0, accepted.output
+
+
+def test_n05_a_chain_without_its_intermediate_is_warned_of_in_preview(settings: Stack) -> None:
+    """Where its root is one that nodes know by themselves."""
+    pair = INTERMEDIATE.issue(HOST, begin=BEGIN, end=END)
+    _configure(settings, **_write(settings, pair, "refused") | {"tlsCa": None})
+    preview = settings.preview(check=False)
+
+    assert preview.code == 0, preview.output
+    assert 'private-registry:tlsCertificate holds no certificate of "CN=test-intermediate", which' in preview.output
 
 
 def test_a_key_in_clear_text_is_refused_and_not_shown(settings: Stack) -> None:
