@@ -14,8 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from components.tls.pem import Pair
 from lab import topology
-from tests.authority import DAY, Authority, key_pem
-from tests.certificates.odd_keys import pss
+from tests.authority import DAY, Authority, ec_key, key_pem
 from tests.live.canaries import Hunt, files, key_canaries
 from tests.live.harness import ADDRESS, Node, Stack, Update
 from tests.live.observation import PodHistory, served, trust, versions
@@ -230,10 +229,10 @@ REFUSED = {
         f'but "CN=ended" ended on {(TODAY - 2 * DAY).date()}',
         _CERTIFICATE_FIX,
     ),
-    "n06-rsa-pss": (
-        pss().pair,
+    "n06-curve": (
+        ROOT.issue(HOST, key=ec_key(ec.SECP256K1()), begin=BEGIN, end=END),
         "tlsKey must be RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, or Ed25519",
-        "got RSA-PSS, which the registry cannot load",
+        "got EC on secp256k1",
         "fix: `pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`",
     ),
 }
