@@ -12,7 +12,7 @@ from typing import Any
 from cryptography import x509
 
 from lab.processes import Process
-from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node
+from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
 
 REGISTRY_PODS = "app.kubernetes.io/name=registry"
 NODE_TRUST = "app.kubernetes.io/name=node-trust"
@@ -163,6 +163,12 @@ def stored(node: Node, repository: str, *, account: tuple[str, str] = (USER, PAS
         printed = node.run(["bash", "-c", command], stdin=f'user = "{":".join(account)}"').stdout
         blobs[blob["digest"]] = f"sha256:{printed.split()[0]}"
     return StoredImage(answer.headers["docker-content-digest"], answer.body, blobs)
+
+
+def is_proven(stack: Stack) -> bool:
+    """Whether the registry has the image that the stack's output names."""
+    digest = stack.outputs()["image"].rpartition("@")[2]
+    return stack.node.registry(f"/v2/alpine_test/manifests/{digest}", headers=[MANIFEST]).status == 200
 
 
 def served(node: Node, address: str = ADDRESS) -> list[x509.Certificate]:
