@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -87,14 +88,17 @@ def test_c21_without_a_docker_engine_nothing_is_begun_and_a_later_up_makes_it_al
 
 
 @pytest.mark.usefixtures("port_taken")
-def test_a_taken_host_port_is_named_and_a_later_up_goes_on(fresh_stack: Stack, lab: Node) -> None:
-    """`up` ends within its limit with the scheduler's own words; it goes on once the port is free."""
+def test_f12_a_taken_host_port_is_named_and_a_later_up_goes_on(fresh_stack: Stack, lab: Node) -> None:
+    """`up` is refused before anything is made, with the Pod and both ways out; one of them is typed."""
     failed = fresh_stack.up_that_fails()
-    lab.kubectl("delete", "pod", "port-taker")
+    [command] = re.findall(r"`(kubectl delete [^`]+)`", failed.output.partition("Diagnostics:")[2])
+    lab.run(["sh", "-c", command])
     resumed = fresh_stack.up()
 
     assert failed.code != 0
     assert failed.seconds < FAILS_WITHIN
-    assert "1 node(s) didn't have free ports for the requested pod ports" in failed.output
-    assert resumed.changed >= PROOF
-    assert ("created", "registry") not in resumed.changed
+    assert (
+        "port 5000 of node minikube is taken by Pod default/port-taker, which was made by kubectl" in failed.output
+    )
+    assert "`pulumi config set port <number>` gives ours another port" in failed.output
+    assert resumed.changed >= PROOF | {("created", "registry"), ("created", "registry-service")}
