@@ -91,9 +91,12 @@ def foreign(taken: Mapping[Place, Object], owner: str, instance: str) -> list[Pl
     return [place for place, item in taken.items() if (owner_of(item) != owner if owner_of(item) else not has_ours)]
 
 
-def in_the_way(place: Place, item: Object, pull_secret_name: str) -> str:
-    """Say of an object whose it is, and the two ways out: another place for ours, or its removal."""
-    return f"{place} {_whose(item)}: {_elsewhere(place, pull_secret_name)}; {_removal(item)}"
+def in_the_way(place: Place, item: Object, pull_secret_name: str, stack: str) -> str:
+    """Say of an object whose it is, and the two ways out: another place for ours, or its removal.
+
+    `stack` is ours.
+    """
+    return f"{place} {_whose(item)}: {_elsewhere(place, pull_secret_name)}; {_removal(item, stack)}"
 
 
 def _elsewhere(place: Place, pull_secret_name: str) -> str:
@@ -109,6 +112,7 @@ def holders(
     owner: str,
     namespace: str,
     selector: Mapping[str, str],
+    stack: str,
 ) -> list[str]:
     """Say which Pods of a node have what we want of it and are not ours, and the two ways out.
 
@@ -136,7 +140,9 @@ def holders(
                 other = config_set("hostPath <folder>") + " gives ours another folder"
             else:
                 continue
-            found.append(f"{place} is taken by {Place.of(pod)}, which {_whose(pod)}: {other}; {_removal(pod)}")
+            found.append(
+                f"{place} is taken by {Place.of(pod)}, which {_whose(pod)}: {other}; {_removal(pod, stack)}"
+            )
     return found
 
 
@@ -188,14 +194,20 @@ def _whose(item: Object) -> str:
     return "was made by somebody else"
 
 
-def _removal(item: Object) -> str:
+def _removal(item: Object, stack: str) -> str:
     """Say how the object's owner removes it."""
     metadata = item["metadata"]
     place = Place.of(item)
     by_hand = f"`kubectl delete {place.typed} --namespace {place.namespace}`"
     if owner := owner_of(item):
-        stack = _readable(owner).rpartition("/")[0]
-        return f"`pulumi destroy --stack {stack}` removes theirs, or {by_hand} if that stack is gone"
+        theirs = _readable(owner).rpartition("/")[0]
+        if theirs == stack:
+            # The command with that name would destroy ours.
+            return (
+                "theirs is a stack of the same name with its state elsewhere: `pulumi destroy` there removes it, "
+                f"or {by_hand} if that state is gone"
+            )
+        return f"`pulumi destroy --stack {theirs}` removes theirs, or {by_hand} if that stack is gone"
     for reference in metadata.get("ownerReferences", []):
         if reference.get("controller"):
             kind, name = reference["kind"], reference["name"]

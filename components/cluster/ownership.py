@@ -87,11 +87,11 @@ class Ownership:
                 f"{name}-conflicts", self._guard, pulumi.ResourceHookOptions(on_dry_run=True)
             )
             self._hooks = pulumi.ResourceHookBinding(before_create=[guard])
-        stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+        self._stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
         self._owner: pulumi.Output[str] = pulumi.Stash(
             f"{name}-owner",
             # Another stack of the same name, whose state is elsewhere, has another random part.
-            input=f"{stack}/{name}#{secrets.token_hex(8)}",
+            input=f"{self._stack}/{name}#{secrets.token_hex(8)}",
             # All objects wait for it. So a first `up` that is refused says so once, and has made nothing.
             opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["input"], hooks=self._hooks),
         ).output
@@ -173,7 +173,7 @@ class Ownership:
             still = None if is_older(item, self._name) else item
         else:
             still = next(iter(await self._objects(["get", *words, *_FOUND])), None)
-        return [in_the_way(place, still, self._wanted.pull_secret_name)] if still else []
+        return [in_the_way(place, still, self._wanted.pull_secret_name, self._stack)] if still else []
 
     async def _remove(self, place: Place) -> None:
         """Remove what a killed `up` of ours has left, and wait until it is gone."""
@@ -201,9 +201,13 @@ class Ownership:
             return None
         taken = {Place.of(item): item for item in found if Place.of(item) in self._places}
         of_others = foreign(taken, owner, self._name)
-        refused = [in_the_way(place, taken[place], self._wanted.pull_secret_name) for place in of_others]
+        refused = [
+            in_the_way(place, taken[place], self._wanted.pull_secret_name, self._stack) for place in of_others
+        ]
         wanted = self._wanted
-        refused += holders(pods, wanted.of_the_node, owner, wanted.namespace, selector("registry", self._name))
+        refused += holders(
+            pods, wanted.of_the_node, owner, wanted.namespace, selector("registry", self._name), self._stack
+        )
         if not (wanted.namespaces_are_made_here and pulumi.runtime.is_dry_run()):
             refused += missing(self._namespaces(), found)
         return _Findings(taken, refused)

@@ -191,7 +191,7 @@ def test_f10_a_second_stack_of_the_same_names_is_refused(first: Stack, lab: Node
         "Pod default/registry-proof-pod",
     ):
         assert text.count(f"{place} belongs to the registry organization/private-registry/dev/registry: ") == 1
-    assert "`pulumi destroy --stack organization/private-registry/dev` removes theirs" in text
+    assert "theirs is a stack of the same name with its state elsewhere" in text
     assert first.up("--expect-no-changes").code == 0
 
 

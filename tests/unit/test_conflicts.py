@@ -20,7 +20,8 @@ from components.cluster.conflicts import (
 )
 
 OURS = "organization/private-registry/dev/registry#0123456789abcdef"
-THEIRS = "organization/private-registry/dev/registry#fedcba9876543210"
+THEIRS = "organization/private-registry/prod/registry#fedcba9876543210"
+STACK = "organization/private-registry/dev"
 REGISTRY = Place("Deployment", "images", "registry")
 PULL = Place("Secret", "team-a", "regcred")
 ADDON = Place("Pod", "kube-system", "addon")
@@ -100,7 +101,7 @@ def test_f10_an_object_of_an_older_version_has_our_labels_by_pulumi(
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (item(owner=THEIRS), "belongs to the registry organization/private-registry/dev/registry: "),
+        (item(owner=THEIRS), "belongs to the registry organization/private-registry/prod/registry: "),
         (item(writers=("kubectl-client-side-apply",)), "was made by kubectl-client-side-apply: "),
         (item(writers=("helm", "kubectl-edit")), "was made by helm: "),
         (
@@ -114,7 +115,7 @@ def test_f10_an_object_of_an_older_version_has_our_labels_by_pulumi(
 )
 def test_f10_the_owner_is_named_as_far_as_the_object_tells(found: dict[str, Any], words: str) -> None:
     """Without the random part of our own mark."""
-    text = in_the_way(REGISTRY, found, "regcred")
+    text = in_the_way(REGISTRY, found, "regcred", STACK)
 
     assert text.startswith(f"Deployment images/registry {words}")
     assert "#" not in text
@@ -125,7 +126,7 @@ def test_f10_the_status_of_an_object_says_nothing_of_its_owner() -> None:
     found = item(writers=("kube-controller-manager", "kubectl-create"))
     found["metadata"]["managedFields"][0]["subresource"] = "status"
 
-    assert "was made by kubectl-create" in in_the_way(REGISTRY, found, "regcred")
+    assert "was made by kubectl-create" in in_the_way(REGISTRY, found, "regcred", STACK)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_f10_the_status_of_an_object_says_nothing_of_its_owner() -> None:
 )
 def test_n23_both_ways_out_are_said(place: Place, setting: str, removal: str) -> None:
     """The setting that moves ours, and the command that removes theirs."""
-    text = in_the_way(place, item(place), "regcred")
+    text = in_the_way(place, item(place), "regcred", STACK)
 
     assert f"`pulumi config set {setting}`" in text
     assert text.endswith(f"`{removal}` removes theirs")
@@ -155,9 +156,20 @@ def test_n23_both_ways_out_are_said(place: Place, setting: str, removal: str) ->
 
 def test_n24_what_another_stack_made_is_removed_by_that_stack() -> None:
     """By hand only if it is gone: otherwise that stack would miss it."""
-    assert in_the_way(PULL, item(PULL, owner=THEIRS), "regcred").endswith(
-        "`pulumi destroy --stack organization/private-registry/dev` removes theirs, or "
+    assert in_the_way(PULL, item(PULL, owner=THEIRS), "regcred", STACK).endswith(
+        "`pulumi destroy --stack organization/private-registry/prod` removes theirs, or "
         "`kubectl delete secret/regcred --namespace team-a` if that stack is gone"
+    )
+
+
+def test_f10_a_stack_of_our_own_name_gets_no_command_that_would_destroy_ours() -> None:
+    """Two people with a state each on one cluster: the name says nothing."""
+    text = in_the_way(PULL, item(PULL, owner=OURS), "regcred", STACK)
+
+    assert "--stack" not in text
+    assert text.endswith(
+        "theirs is a stack of the same name with its state elsewhere: `pulumi destroy` there removes it, or "
+        "`kubectl delete secret/regcred --namespace team-a` if that state is gone"
     )
 
 
@@ -181,7 +193,7 @@ def test_f12_a_host_port_names_the_pod_and_what_removes_it() -> None:
     references = [{"kind": "ReplicaSet", "name": "web-5d4f", "controller": True}]
     found = pod(TAKEN, metadata={"labels": {"pod-template-hash": "5d4f"}, "ownerReferences": references})
 
-    assert holders([found], DOOR, OURS, "images", SELECTOR) == [
+    assert holders([found], DOOR, OURS, "images", SELECTOR, STACK) == [
         (
             "port 5000 of node node-1 is taken by Pod kube-system/addon, which belongs to ReplicaSet web-5d4f: "
             "`pulumi config set port <number>` gives ours another port; "
@@ -196,7 +208,8 @@ def test_f12_other_owners_of_a_pod_are_removed_by_their_own_name(kind: str) -> N
     found = pod(TAKEN, metadata={"ownerReferences": [{"kind": kind, "name": "web-1", "controller": True}]})
 
     assert (
-        f"`kubectl delete {kind.lower()}/web-1 --namespace kube-system`" in holders([found], DOOR, "", "a", {})[0]
+        f"`kubectl delete {kind.lower()}/web-1 --namespace kube-system`"
+        in holders([found], DOOR, "", "a", {}, STACK)[0]
     )
 
 
@@ -215,7 +228,7 @@ def test_f12_other_owners_of_a_pod_are_removed_by_their_own_name(kind: str) -> N
 )
 def test_f12_a_pod_that_leaves_the_port_free_is_not_in_the_way(found: dict[str, Any]) -> None:
     """Nor is our own, which goes before the new one comes."""
-    assert holders([found], DOOR, OURS, "images", SELECTOR) == []
+    assert holders([found], DOOR, OURS, "images", SELECTOR, STACK) == []
 
 
 def test_f12_a_sidecar_holds_its_port() -> None:
@@ -223,9 +236,9 @@ def test_f12_a_sidecar_holds_its_port() -> None:
     found = pod({"containerPort": 80})
     found["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always", "ports": [TAKEN]}]
 
-    assert len(holders([found], DOOR, OURS, "images", SELECTOR)) == 1
+    assert len(holders([found], DOOR, OURS, "images", SELECTOR, STACK)) == 1
     del found["spec"]["initContainers"][0]["restartPolicy"]
-    assert holders([found], DOOR, OURS, "images", SELECTOR) == []
+    assert holders([found], DOOR, OURS, "images", SELECTOR, STACK) == []
 
 
 def test_f10_a_folder_that_another_pod_writes_to_is_refused() -> None:
@@ -234,11 +247,11 @@ def test_f10_a_folder_that_another_pod_writes_to_is_refused() -> None:
     found = pod({"containerPort": 80})
     found["spec"]["volumes"] = volumes
 
-    [line] = holders([found], DOOR, OURS, "images", SELECTOR)
+    [line] = holders([found], DOOR, OURS, "images", SELECTOR, STACK)
     assert line.startswith("folder /data/registry of node node-1 is taken by Pod kube-system/addon, which ")
     assert "`pulumi config set hostPath <folder>` gives ours another folder" in line
     volumes[0] = {"name": "v", "hostPath": {"path": "/data"}}
-    assert holders([found], DOOR, OURS, "images", SELECTOR) == []
+    assert holders([found], DOOR, OURS, "images", SELECTOR, STACK) == []
 
 
 def test_f12_another_stacks_registry_holds_its_port() -> None:
@@ -246,7 +259,7 @@ def test_f12_another_stacks_registry_holds_its_port() -> None:
     elsewhere = pod(TAKEN, place=Place("Pod", "other", "registry-1"), metadata={"labels": SELECTOR})
     marked = pod(TAKEN, place=Place("Pod", "images", "registry-1"), metadata={"labels": SELECTOR, "owner": THEIRS})
 
-    assert len(holders([elsewhere, marked], DOOR, OURS, "images", SELECTOR)) == 2
+    assert len(holders([elsewhere, marked], DOOR, OURS, "images", SELECTOR, STACK)) == 2
 
 
 def test_f12_missing_namespaces_are_named_with_their_setting() -> None:
