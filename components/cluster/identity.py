@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from .kubeconfig import Kubeconfig
-from .kubectl import KubectlError, KubectlMissingError, kubectl
+from .kubectl import NO_CREDENTIALS, KubectlError, KubectlMissingError, kubectl
 from .proxies import proxy_variable
 
 _NAMESPACE: Final = "/api/v1/namespaces/kube-system"
@@ -23,6 +23,9 @@ _WITHIN: Final = 15
 
 _FORBIDDEN: Final = "(Forbidden)"
 """In what kubectl says when the cluster knows the account and it may not do something."""
+
+_REFUSED: Final = ("(Unauthorized)", 'User "system:anonymous"', NO_CREDENTIALS)
+"""In what is said when the cluster does not know the account. Many clusters let nobody in as `system:anonymous`."""
 
 _ROLE: Final = "private-registry-cluster-identity"
 
@@ -47,7 +50,8 @@ def uid_of(kubeconfig: Kubeconfig, environment: Mapping[str, str]) -> str:
         answer = kubectl(["get", "--raw", _NAMESPACE], kubeconfig.content, _WITHIN)
         uid = json.loads(answer)["metadata"]["uid"]
     except KubectlError as problem:
-        reached = isinstance(problem, KubectlMissingError) or _FORBIDDEN in str(problem)
+        is_known = _FORBIDDEN in str(problem) and not _is_refused(str(problem))
+        reached = is_known or isinstance(problem, KubectlMissingError)
         raise UnknownClusterError(explained(kubeconfig, problem, environment), is_silent=not reached) from None
     except (ValueError, KeyError, TypeError):
         raise UnknownClusterError(
@@ -66,13 +70,13 @@ def explained(kubeconfig: Kubeconfig, problem: KubectlError, environment: Mappin
             "kubectl must be on PATH: the cluster is asked by it who it is; "
             "fix: install it, https://kubernetes.io/docs/tasks/tools/"
         )
+    if _is_refused(words):
+        return f"{_where(kubeconfig)} refuses the credentials: {words}; fix: renew them, or name another context"
     if _FORBIDDEN in words:
         return (
             f"{_where(kubeconfig)} does not let this account read the namespace kube-system, by whose uid the "
             f"cluster is known: {words}; fix: as an administrator, {_grant(words)}"
         )
-    if "(Unauthorized)" in words:
-        return f"{_where(kubeconfig)} refuses the credentials: {words}; fix: renew them, or name another context"
     through, fix = "", "start the cluster, or name the right one by private-registry:kubeconfig and kubeContext"
     if kubeconfig.has_proxy:
         through = " (through the kubeconfig's proxy-url)"
@@ -95,6 +99,10 @@ def identifier(first: Mapping[str, str], uid: str) -> str:
     that they made goes on with nothing replaced. All others are known by their uid.
     """
     return first["server"] if first["uid"] == uid else uid
+
+
+def _is_refused(words: str) -> bool:
+    return any(mark in words for mark in _REFUSED)
 
 
 def _where(kubeconfig: Kubeconfig) -> str:

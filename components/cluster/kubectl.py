@@ -21,6 +21,12 @@ _OWN_WORDS: Final = (
 """How kubectl begins what it says itself. Other lines are those of a plugin, which may print anything."""
 
 
+_PROMPT: Final = "Please enter Username"
+"""What kubectl asks where a kubeconfig has a user without credentials, or none."""
+
+NO_CREDENTIALS: Final = "the kubeconfig has no credentials for it"
+
+
 class KubectlError(Exception):
     """kubectl gave no answer. The text is its own reason."""
 
@@ -47,6 +53,7 @@ def kubectl(words: Sequence[str], kubeconfig: str, seconds: int) -> str:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=2 * seconds,
                 check=False,
             )
@@ -56,6 +63,8 @@ def kubectl(words: Sequence[str], kubeconfig: str, seconds: int) -> str:
             raise KubectlError(f"kubectl gave no answer within {2 * seconds} seconds") from None
         except OSError as problem:
             raise KubectlError(f"kubectl cannot be run: {problem.strerror}") from None
+    if answer.returncode and _PROMPT in answer.stdout:
+        raise KubectlError(NO_CREDENTIALS)
     if answer.returncode:
         raise KubectlError(_reason(answer.stderr) or f"kubectl ended with code {answer.returncode}")
     return answer.stdout

@@ -6,7 +6,7 @@ import pytest
 
 from components.cluster.identity import explained, identifier, is_ci
 from components.cluster.kubeconfig import Kubeconfig
-from components.cluster.kubectl import KubectlError, KubectlMissingError
+from components.cluster.kubectl import NO_CREDENTIALS, KubectlError, KubectlMissingError
 
 URL = "https://10.0.0.5:6443"
 CANARY = "canary-of-the-proxy"
@@ -95,12 +95,21 @@ def test_a_password_in_the_servers_url_is_not_shown() -> None:
     assert CANARY not in text
 
 
-def test_n02_refused_credentials_are_named_as_such() -> None:
-    """The cluster is there: nobody should look for it."""
-    text = explained(kubeconfig(), KubectlError("You must be logged in to the server (Unauthorized)"), {})
+@pytest.mark.parametrize(
+    "words",
+    [
+        "You must be logged in to the server (Unauthorized)",
+        'Error from server (Forbidden): namespaces "kube-system" is forbidden: User "system:anonymous" cannot get',
+        NO_CREDENTIALS,
+    ],
+)
+def test_n02_refused_credentials_are_named_as_such(words: str) -> None:
+    """The cluster is there: nobody should look for it, and nobody may give everyone a right."""
+    text = explained(kubeconfig(), KubectlError(words), {})
 
-    assert "refuses the credentials: You must be logged in" in text
+    assert f"refuses the credentials: {words}; fix: renew them" in text
     assert "start the cluster" not in text
+    assert "clusterrole" not in text
 
 
 @pytest.mark.parametrize("user", ["jane", "system:serviceaccount:ci:pulumi", "o'neill"])

@@ -71,6 +71,20 @@ def test_without_a_word_of_its_own_the_code_is_the_reason(script: Path) -> None:
     assert failure() == "kubectl ended with code 3"
 
 
+def test_a_question_for_a_name_means_that_there_are_no_credentials(script: Path) -> None:
+    """Nobody is there to answer it."""
+    write(script, "printf 'Please enter Username: '; echo 'error: EOF' >&2; exit 1")
+
+    assert failure() == "the kubeconfig has no credentials for it"
+
+
+def test_bytes_that_are_no_text_do_no_harm(script: Path) -> None:
+    """A plugin may print them."""
+    write(script, r"printf 'error: \377\n' >&2; exit 1")
+
+    assert failure() == "\N{REPLACEMENT CHARACTER}"
+
+
 def test_one_that_does_not_end_is_ended(script: Path) -> None:
     """Twice the time of a request, since a plugin may ask first."""
     write(script, "exec sleep 60")
