@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from lab import topology
 from tests.authority import DAY, Authority, ec_key, key_pem
 from tests.live.canaries import Hunt, files, key_canaries
 from tests.live.harness import ADDRESS, Node, Stack, Update
-from tests.live.observation import PodHistory, served, trust, versions
+from tests.live.observation import NODE_TRUST, PodHistory, served, trust, until, versions
 
 HOST = ADDRESS.partition(":")[0]
 SECRET = "web-tls"
@@ -349,3 +350,59 @@ def test_a_secret_that_is_not_there_is_named(settings: Stack) -> None:
     assert "tlsSecret" in preview.output
     assert "resource 'default/no-such' does not exist" in preview.output
     assert "Traceback" not in preview.output
+
+
+OTHER_ROOT = Authority("other-root", end=TODAY + 50 * DAY)
+BUNDLE = OTHER_ROOT.pem + "".join(Authority(f"company-{number}", end=TODAY + 50 * DAY).pem for number in range(400))
+"""As a company has it: 220 KB."""
+CONTAINERD = f"/etc/containerd/certs.d/{ADDRESS}"
+BEFORE = f"{CONTAINERD}/private-registry-before.crt"
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What an `up` with another CA did."""
+
+    pair: Pair
+    update: Update
+    before: str
+    rule: str
+
+
+@pytest.fixture(scope="module")
+def other_ca(changed_secret: Replaced, stack: Stack, lab: Node) -> Changed:
+    """A certificate of another CA, in a company's bundle; and what containerd was told right after the `up`."""
+    assert changed_secret
+    pair = OTHER_ROOT.issue(HOST, begin=BEGIN, end=END)
+    _configure(stack, **_write(stack, pair, "other") | {"tlsCa": "other/bundle.pem"})
+    (stack.folder / "other" / "bundle.pem").write_text(BUNDLE)
+    update = stack.up()
+    before = lab.run(["cat", BEFORE], check=False).stdout
+    return Changed(pair, update, before, lab.run(["cat", f"{CONTAINERD}/hosts.toml"]).stdout)
+
+
+def test_n08_a_company_s_bundle_of_220_kb_reaches_the_nodes(other_ca: Changed, lab: Node) -> None:
+    """As it is, and the proof was pulled with it."""
+    assert len(BUNDLE) > 200_000
+    assert lab.run(["cat", f"{CONTAINERD}/private-registry.crt"]).stdout == BUNDLE
+    assert served(lab) == _chain(other_ca.pair)
+
+
+def test_f6_a_changed_tlsca_is_trusted_beside_the_one_before_until_it_is_served(
+    other_ca: Changed, lab: Node
+) -> None:
+    """Containerd takes both while the registry goes from one to the other; the kubelet says soon that it has."""
+    order = other_ca.update.output
+    names = '["private-registry.crt", "private-registry-before.crt"]'
+
+    assert order.index("registry-trust-daemon updated (") < order.index("registry-tls updated (")
+    assert (other_ca.before, f"ca = {names}" in other_ca.rule) == (ROOT_PEM, True)
+
+    def forgotten() -> bool:
+        # A changed Pod is looked at right away, and not within a minute or two.
+        lab.kubectl("annotate", "--overwrite", "pods", f"--selector={NODE_TRUST}", f"test/asked={time.monotonic()}")
+        return lab.run(["test", "-e", BEFORE], check=False).returncode == 1
+
+    until(forgotten, "the end of the trust in the CA before")
+    assert 'ca = "private-registry.crt"' in lab.run(["cat", f"{CONTAINERD}/hosts.toml"]).stdout
+    assert lab.registry("/v2/", address=ADDRESS).status == 200
