@@ -56,6 +56,7 @@ EXPECTED = sorted(
         "pod/registry-proof-pod",
         "service/registry",
         "configmap/registry-trust-authorities",
+        "configmap/registry-trust-served",
         *(f"secret/{name}" for name in ("registry-config", "registry-htpasswd", "registry-tls", "regcred")),
     ]
 )
