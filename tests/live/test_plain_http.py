@@ -141,7 +141,7 @@ def test_c14_a_node_address_needs_what_the_preview_prints_for_the_nodes(
     try:
         told = _pulled(lab, image)
     finally:
-        lab.run(["rm", path])
+        lab.run(["sh", "-c", 'rm "$0" && rmdir "$(dirname "$0")"', path])
 
     assert "server gave HTTP response to HTTPS client" in untold
     assert path == f"/etc/containerd/certs.d/{ADDRESS}/hosts.toml"
