@@ -57,119 +57,238 @@ def test_a_secret_is_text_or_an_output() -> None:
         ({"port": 65536}, "port must be from 1 to 65535, got 65536; fix: `pulumi config set port 5000`"),
         (
             {"host": ""},
-            "host must be set to a host name or IP address; fix: `pulumi config set host <address>` (",
+            (
+                "host must be set to a host name or IP address; fix: `pulumi config set host <address>` "
+                "(`kubectl get nodes -o wide` lists addresses)"
+            ),
         ),
         (
             {"host": "a.svc"},
-            'host must be known outside the cluster, got "a.svc"; nodes and Docker Engines resolve',
+            (
+                'host must be known outside the cluster, got "a.svc"; nodes and Docker Engines resolve '
+                "the name, not Pods, and they do not use cluster DNS; fix: `pulumi config set host "
+                "<address>` (`kubectl get nodes -o wide` lists addresses)"
+            ),
         ),
-        ({"push_host": "a/b"}, "pushHost must be a host name or IP address without a path"),
+        (
+            {"push_host": "a/b"},
+            (
+                'pushHost must be a host name or IP address without a path, got "a/b"; fix: `pulumi '
+                "config set pushHost localhost`"
+            ),
+        ),
         (
             {"namespace": "A"},
-            "namespace must be a namespace name (up to 63 lower-case letters, digits, inner hyphens)",
+            (
+                "namespace must be a namespace name (up to 63 lower-case letters, digits, inner hyphens), "
+                'got "A"; fix: `pulumi config set namespace default`'
+            ),
         ),
-        ({"image": "registry:2"}, 'image must be registry 3.1.1 or newer, got "registry:2"'),
+        (
+            {"image": "registry:2"},
+            (
+                'image must be registry 3.1.1 or newer, got "registry:2"; older ones have open security '
+                "advisories and can lose metadata in a crash; fix: `pulumi config set image "
+                "registry:3.1.2`, or `pulumi config set allowOutdatedImage true`"
+            ),
+        ),
         (
             {"tls": "on"},
             'tls must be generated, provided or off, got "on"; fix: `pulumi config set tls generated`',
         ),
         (
             {"certificate_days": 29},
-            "certificateDays must be from 30 to 825 days, got 29; fix: `pulumi config set c",
+            ("certificateDays must be from 30 to 825 days, got 29; fix: `pulumi config set certificateDays 365`"),
         ),
         ({"ca_generation": 0}, "caGeneration must be 1 or more, got 0; fix: `pulumi config set caGeneration 1`"),
         (
             {"tls": "provided", "tls_secret": "A"},
-            "tlsSecret must be a Kubernetes name",
+            (
+                "tlsSecret must be a Kubernetes name (lower-case letters, digits, inner hyphens and "
+                'dots), got "A"; fix: `pulumi config set tlsSecret <name>`'
+            ),
         ),
         (
             {"node_trust": "k3d"},
             (
-                'nodeTrust must be kubeadm, kind, minikube, k3s, rke2 or off, got "k3d"; '
-                "fix: `pulumi config set nodeTrust kubeadm`"
+                'nodeTrust must be kubeadm, kind, minikube, k3s, rke2 or off, got "k3d"; fix: `pulumi '
+                "config set nodeTrust kubeadm`"
             ),
         ),
         (
             {"containerd_certs": "certs.d"},
             (
-                'containerdCerts must be an absolute path on the node, got "certs.d"; '
-                "fix: `pulumi config set containerdCerts <folder>`, or `pulumi config rm containerdCerts`"
+                'containerdCerts must be an absolute path on the node, got "certs.d"; fix: `pulumi config '
+                "set containerdCerts <folder>`, or `pulumi config rm containerdCerts`"
             ),
         ),
         (
             {"docker_certs": "/"},
             (
-                "dockerCerts must be a folder of its own, got the whole disk of the node; "
-                "fix: `pulumi config set dockerCerts <folder>`, or `pulumi config rm dockerCerts`"
+                "dockerCerts must be a folder of its own, got the whole disk of the node; fix: `pulumi "
+                "config set dockerCerts <folder>`, or `pulumi config rm dockerCerts`"
             ),
         ),
         (
             {"node_trust": "off", "containerd_certs": "/etc/certs.d"},
-            "containerdCerts must not be set while nodeTrust is off; fix: `pulumi config set nodeTrust kubeadm`",
+            (
+                "containerdCerts must not be set while nodeTrust is off; fix: `pulumi config set "
+                "nodeTrust kubeadm`, or `pulumi config rm containerdCerts`"
+            ),
         ),
         (
             {"node_trust": "off", "docker_certs": "/etc/certs.d"},
-            "dockerCerts must not be set while nodeTrust is off; fix: `pulumi config set nodeTrust kubeadm`",
+            (
+                "dockerCerts must not be set while nodeTrust is off; fix: `pulumi config set nodeTrust "
+                "kubeadm`, or `pulumi config rm dockerCerts`"
+            ),
         ),
-        ({"node": ""}, "node must be set: images lie on one node's disk"),
+        (
+            {"node": ""},
+            (
+                "node must be set: images lie on one node's disk, and on another node the registry would "
+                "be empty; fix: `pulumi config set node <name>` (`kubectl get nodes` lists names)"
+            ),
+        ),
         (
             {"host_path": "data"},
-            'hostPath must be an absolute path on the node, got "data"; fix: `pulumi config set h',
+            (
+                'hostPath must be an absolute path on the node, got "data"; fix: `pulumi config set '
+                "hostPath /data/registry`"
+            ),
         ),
-        ({"replicas": 2}, "replicas must be 1, got 2: images lie in a folder of one node"),
+        (
+            {"memory": "4GB"},
+            (
+                'memory must be a Kubernetes quantity of memory such as 512Mi or 4Gi, got "4GB"; '
+                "fix: `pulumi config set memory 4Gi`"
+            ),
+        ),
+        ({"memory": "64Mi"}, 'memory must be 256Mi or more, got "64Mi"; fix: `pulumi config set memory 4Gi`'),
+        (
+            {"replicas": 2},
+            (
+                "replicas must be 1, got 2: images lie in a folder of one node, where a second Pod would "
+                "need the same host port and write the same files; fix: `pulumi config set replicas 1`"
+            ),
+        ),
         (
             {"timeout_seconds": 4},
-            "timeoutSeconds must be from 5 to 3600 seconds, got 4; fix: `pulumi config set t",
+            ("timeoutSeconds must be from 5 to 3600 seconds, got 4; fix: `pulumi config set timeoutSeconds 120`"),
         ),
-        ({"timeout_seconds": 3601}, "timeoutSeconds must be from 5 to 3600 seconds, got 3601"),
-        ({"username": "a:b"}, "username must not contain a colon"),
+        (
+            {"timeout_seconds": 3601},
+            (
+                "timeoutSeconds must be from 5 to 3600 seconds, got 3601; fix: `pulumi config set "
+                "timeoutSeconds 120`"
+            ),
+        ),
+        (
+            {"username": "a:b"},
+            (
+                'username must not contain a colon, which ends the name in basic auth, got "a:…"; fix: '
+                "`pulumi config set username registry`"
+            ),
+        ),
         (
             {"password": "canary"},
-            "password must be at least 12 bytes outside development, got 6; fix: `pulumi config s",
+            (
+                "password must be at least 12 bytes outside development, got 6; fix: `pulumi config set "
+                "--secret password`"
+            ),
         ),
-        ({"users": {"a:b": PASSWORD}}, 'users["a:…"] must not contain a colon'),
+        (
+            {"users": {"a:b": PASSWORD}},
+            (
+                'users["a:…"] must not contain a colon, which ends the name in basic auth, got "a:…"; '
+                "fix: delete the account in the stack's file, then `pulumi config set --secret --path "
+                "'users[\"<name>\"]'`"
+            ),
+        ),
         (
             {"users": {"registry": PASSWORD}},
-            'users["registry"] must not repeat the account of username; fix: delete the account in',
+            (
+                'users["registry"] must not repeat the account of username; fix: delete the account in '
+                "the stack's file, then `pulumi config set --secret --path 'users[\"<name>\"]'`"
+            ),
         ),
         (
             {"users": {"al": "canary"}},
-            'users["al"] must be at least 12 bytes outside development, got 6; fix: `pulumi',
+            (
+                'users["al"] must be at least 12 bytes outside development, got 6; fix: `pulumi config '
+                "set --secret --path 'users[\"al\"]'`"
+            ),
         ),
         (
             {"users": {"al": 123456}},
-            'users["al"] must be a string, got int; fix: `pulumi config set --secret --path',
+            ('users["al"] must be a string, got int; fix: `pulumi config set --secret --path \'users["al"]\'`'),
         ),
-        ({"users": {"al": True}}, 'users["al"] must be a string, got bool'),
-        ({"pull_secret_name": "A"}, "pullSecretName must be a Kubernetes name"),
+        (
+            {"users": {"al": True}},
+            ('users["al"] must be a string, got bool; fix: `pulumi config set --secret --path \'users["al"]\'`'),
+        ),
+        (
+            {"pull_secret_name": "A"},
+            (
+                "pullSecretName must be a Kubernetes name (lower-case letters, digits, inner hyphens and "
+                'dots), got "A"; fix: `pulumi config set pullSecretName regcred`'
+            ),
+        ),
         (
             {"pull_namespaces": ()},
-            "pullNamespaces must name a namespace, in which the proof Pod runs; fix: `pulumi c",
+            (
+                "pullNamespaces must name a namespace, in which the proof Pod runs; fix: `pulumi config "
+                "set --path 'pullNamespaces[0]' default`"
+            ),
         ),
-        ({"pull_namespaces": ("a", "B")}, "pullNamespaces[1] must be a namespace name"),
+        (
+            {"pull_namespaces": ("a", "B")},
+            (
+                "pullNamespaces[1] must be a namespace name (up to 63 lower-case letters, digits, inner "
+                "hyphens), got \"B\"; fix: `pulumi config set --path 'pullNamespaces[1]' <name>`"
+            ),
+        ),
         (
             {"pull_namespaces": ("a", "b", "a")},
-            'pullNamespaces[2] must name each namespace once, got "a" again',
+            (
+                'pullNamespaces[2] must name each namespace once, got "a" again; fix: `pulumi config '
+                "set --path 'pullNamespaces[2]' <name>`"
+            ),
         ),
         (
             {"proof_nodes": ("node-1", "Node_2")},
             (
-                "proofNodes[1] must be a Kubernetes name (lower-case letters, digits, inner hyphens and dots), "
-                "got \"Node_2\"; fix: `pulumi config set --path 'proofNodes[1]' <name>`"
+                "proofNodes[1] must be a Kubernetes name (lower-case letters, digits, inner hyphens and "
+                "dots), got \"Node_2\"; fix: `pulumi config set --path 'proofNodes[1]' <name>`"
             ),
         ),
         (
             {"proof_nodes": ("a", "b", "a")},
             (
-                'proofNodes[2] must name each node once, got "a" again; '
-                "fix: `pulumi config set --path 'proofNodes[2]' <name>`"
+                'proofNodes[2] must name each node once, got "a" again; fix: `pulumi config set --path '
+                "'proofNodes[2]' <name>`"
             ),
         ),
-        ({"test_image": "MyApp"}, "testImage must have a repository in lower case"),
-        ({"test_image": "docker.io/a/b:1"}, "testImage must be repository:tag without a host"),
+        (
+            {"test_image": "MyApp"},
+            (
+                'testImage must have a repository in lower case, got "MyApp"; "myapp" would do; fix: '
+                "`pulumi config set testImage alpine_test:test_1.0`"
+            ),
+        ),
+        (
+            {"test_image": "docker.io/a/b:1"},
+            (
+                'testImage must be repository:tag without a host, got "docker.io/a/b:1"; fix: `pulumi '
+                "config set testImage alpine_test:test_1.0`"
+            ),
+        ),
         (
             {"platform": "amd64"},
-            'platform must be os/architecture or os/architecture/variant, got "amd64"; fix: `pulumi',
+            (
+                'platform must be os/architecture or os/architecture/variant, got "amd64"; fix: `pulumi '
+                "config set platform linux/amd64`"
+            ),
         ),
     ],
 )
@@ -177,7 +296,7 @@ def test_a_broken_rule_is_one_line_with_key_rule_and_fix(values: dict[str, Any],
     """Each key is checked, and by its own rule."""
     [problem] = problems(**values)
 
-    assert problem.startswith(f"private-registry:{line}")
+    assert problem == f"private-registry:{line}"
     assert re.search(r"; fix: .*`pulumi config (set|rm) ", problem)
 
 
@@ -350,7 +469,10 @@ def test_all_that_is_wrong_with_a_certificate_is_told_at_once() -> None:
         "private-registry:tlsKey",
         "private-registry:tlsCa",
     ]
-    assert 'must belong to the certificate of "CN=server", got the key of another; fix: `pulumi ' in lines[1]
+    assert lines[1] == (
+        'private-registry:tlsKey must belong to the certificate of "CN=server", got the key of another; fix: '
+        "`pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`"
+    )
     assert lines[2].endswith("fix: `pulumi config set tlsCa <file>`, or `pulumi config rm tlsCa` for a public CA")
     assert other.key.splitlines()[1] not in "".join(lines)
 
@@ -367,13 +489,19 @@ def test_key_that_cannot_be_read_is_not_shown() -> None:
     assert body[:20] not in problem
 
 
-@pytest.mark.parametrize("missing", ["tls_certificate", "tls_key"])
-def test_certificate_and_key_are_needed_both(missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "fix"),
+    [
+        ("tls_certificate", "`pulumi config set tlsCertificate <file>`"),
+        ("tls_key", "`pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`"),
+    ],
+)
+def test_certificate_and_key_are_needed_both(missing: str, fix: str) -> None:
     """Or a Secret in place of both."""
     [problem] = problems(**provided(Authority().issue("10.0.0.5"), **{missing: ""}))
 
-    assert problem.startswith(
-        f"private-registry:{key_of(missing)} must be set while tls is provided, unless tlsSecret is; fix: `pulumi "
+    assert problem == (
+        f"private-registry:{key_of(missing)} must be set while tls is provided, unless tlsSecret is; fix: {fix}"
     )
 
 
