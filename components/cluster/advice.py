@@ -30,8 +30,15 @@ class _Rule:
 def _quota(found: re.Match[str], _: Situation, namespace: str) -> str:
     return (
         f"ResourceQuota {found[1]} of namespace {namespace} leaves no room: raise it, or remove others' Pods; "
-        f"{_describe(f'resourcequota {found[1]}', namespace)}"
+        f"{_describe(f'resourcequota {found[1]}', namespace)}{_less_memory(found.string)}"
     )
+
+
+def _less_memory(refusal: str) -> str:
+    """Name the setting where the limit of memory is too much."""
+    if re.search(r"requested: \S*limits\.memory|maximum memory usage|memory max limit to request", refusal):
+        return "; a smaller `memory` may do (docs/settings.md, Memory)"
+    return ""
 
 
 def _quota_of_unset(found: re.Match[str], _: Situation, namespace: str) -> str:
@@ -41,10 +48,10 @@ def _quota_of_unset(found: re.Match[str], _: Situation, namespace: str) -> str:
     )
 
 
-def _limit_range(_: re.Match[str], __: Situation, namespace: str) -> str:
+def _limit_range(found: re.Match[str], _: Situation, namespace: str) -> str:
     return (
         f"a LimitRange of namespace {namespace} refuses these containers: change it, or choose another namespace; "
-        f"{_describe('limitrange', namespace)}"
+        f"{_describe('limitrange', namespace)}{_less_memory(found.string)}"
     )
 
 

@@ -57,6 +57,9 @@ _WORDS: Final[tuple[tuple[Cause, str], ...]] = (
     # In this order: an error of TLS or of the network that a proxy caused names the proxy as well.
     (Cause.PROXY, r"proxyconnect tcp|Proxy Authentication Required|socks connect"),
     (Cause.DISK_FULL, r"no space left on device|disk quota exceeded"),
+    # Of an issuer in the chain, Go says it as the possible reason for an unknown authority.
+    (Cause.NOT_YET_VALID, r"x509: certificate has expired or is not yet valid: current time \S+ is before"),
+    (Cause.EXPIRED, r"x509: certificate has expired"),
     (
         Cause.UNKNOWN_AUTHORITY,
         (
@@ -72,8 +75,6 @@ _WORDS: Final[tuple[tuple[Cause, str], ...]] = (
             r"|x509: certificate relies on legacy Common Name"
         ),
     ),
-    (Cause.NOT_YET_VALID, r"x509: certificate has expired or is not yet valid: current time \S+ is before"),
-    (Cause.EXPIRED, r"x509: certificate has expired"),
     (Cause.OTHER_CERTIFICATE, r"x509: |tls: (?:failed to verify|bad) certificate"),
     (
         Cause.PLAIN_SERVER,

@@ -137,14 +137,13 @@ def _ask(failed: _Failed, kubeconfig: str) -> _Found:
 
 def _again(failed: _Failed, which: str, *, has_pods: bool) -> str:
     """Say how to have it tried at once: Kubernetes waits longer after each failure, up to many minutes."""
-    tried = "which has it tried at once, and `pulumi up --refresh`"
+    # On a node that is off, a deletion would not end.
+    delete, tried = "kubectl delete --timeout=60s", "which has it tried at once, and `pulumi up --refresh`"
     if failed.kind == "job":
         # A Job that failed stays so, and the next `up` makes a new one.
         return "fix: mend that, then `pulumi up --refresh`"
     if has_pods:
-        return f"fix: mend that, then `kubectl delete {which}`, {tried}"
+        return f"fix: mend that, then `{delete} {which}`, {tried}"
     if failed.kind == "deployment":
-        return f"fix: mend that, then `kubectl delete {which.replace('pods', 'replicasets', 1)}`, {tried}"
-    return (
-        f"fix: mend that, then `kubectl delete {failed.kind} {failed.name} --namespace {failed.namespace}`, {tried}"
-    )
+        return f"fix: mend that, then `{delete} {which.replace('pods', 'replicasets', 1)}`, {tried}"
+    return f"fix: mend that, then `{delete} {failed.kind} {failed.name} --namespace {failed.namespace}`, {tried}"

@@ -265,7 +265,7 @@ def test_the_registry_s_own_image_is_not_a_matter_of_its_certificate(fault: str,
                     "but request is 32Mi]"
                 ),
                 "maximum cpu usage per Container is 1, but limit is 2",
-                "memory max limit to request ratio per Container is 3, but provided ratio is 8.000000",
+                "cpu max limit to request ratio per Container is 3, but provided ratio is 8.000000",
             )
         ),
         *(

@@ -66,6 +66,15 @@ HEAD = 'failed to do request: Head "https://registry.test:5000/v2/a/manifests/sh
             "2026-11-01T00:00:00Z",
             Cause.NOT_YET_VALID,
         ),
+        (
+            (
+                HEAD + 'x509: certificate signed by unknown authority (possibly because of "x509: certificate has '
+                "expired or is not yet valid: current time 2026-11-25T10:00:00Z is after "
+                '2026-11-01T00:00:00Z" while '
+                'trying to verify candidate authority certificate "company issuer 3")'
+            ),
+            Cause.EXPIRED,
+        ),
         (HEAD + "x509: certificate specifies an incompatible key usage", Cause.OTHER_CERTIFICATE),
         (HEAD + "http: server gave HTTP response to HTTPS client", Cause.PLAIN_SERVER),
         ("Client sent an HTTP request to an HTTPS server.", Cause.PLAIN_CLIENT),
