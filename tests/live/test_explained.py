@@ -16,6 +16,23 @@ QUOTA = {
     "metadata": {"name": "few"},
     "spec": {"hard": {"pods": "2"}},
 }
+OFF = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {"name": "worker-7", "labels": {"kubernetes.io/os": "linux"}},
+}
+SAYS_OFF = {
+    "status": {"conditions": [{"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting"}]}
+}
+
+
+@pytest.fixture
+def off(lab: Node) -> Iterator[str]:
+    """Give the name of a node whose machine does not run."""
+    lab.kubectl("apply", "-f", "-", stdin=json.dumps(OFF))
+    lab.kubectl("patch", "node", "worker-7", "--subresource=status", f"--patch={json.dumps(SAYS_OFF)}")
+    yield "worker-7"
+    lab.kubectl("delete", "node", "worker-7", "--ignore-not-found")
 
 
 @pytest.fixture
@@ -102,3 +119,15 @@ def test_n14_a_removal_on_a_cordoned_node_ends_within_the_limit_with_the_schedul
     assert kept
     assert mended.code == 0
     assert lab.run(["ls", "-A", "/data/registry/registry"]).stdout == ""
+
+
+def test_a_node_that_is_off_is_named_with_both_ways_out(fresh_stack: Stack, off: str) -> None:
+    """Node trust waits for each node, and nothing else says for which."""
+    fresh_stack.set("timeoutSeconds", "10")
+    failed = fresh_stack.up(check=False)
+    lines = told(failed.output, "registry-trust-daemon")
+
+    assert failed.code != 0
+    assert [line for line in lines if line.startswith(f"node {off} is not ready: Kubelet ")], failed.output
+    assert f"start node {off} again; if it is gone for good, `kubectl delete node {off}`" in lines
+    assert [line for line in lines if line.startswith("fix: mend that, then `kubectl delete --timeout=60s pods ")]
