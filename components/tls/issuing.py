@@ -48,7 +48,7 @@ def make_ca(now: datetime) -> Pair:
     """Make a CA for ten years, which may sign servers' certificates and no further CAs."""
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    # Two CAs are trusted at a time, and clients look issuers up by name.
+    # Each CA needs a name of its own: clients find issuers by name.
     name = _name(f"private-registry CA {identifier.digest.hex()[:8]}")
     begin = _begin(now)
     certificate = (

@@ -98,11 +98,6 @@ class Parsed:
         """What messages call it."""
         return title(self.certificate)
 
-    @property
-    def is_self_issued(self) -> bool:
-        """Whether issuer and subject are the same, as those of a root are."""
-        return self.issuer == self.subject
-
     @cached_property
     def key_algorithm(self) -> str:
         """The object identifier of the public key's kind."""

@@ -95,7 +95,7 @@ def check_chain(chain: Sequence[Certificate], authorities: Sequence[Certificate]
 def missing_issuer(chain: Sequence[Certificate]) -> str:
     """Name the issuer of the server's certificate if the chain does not hold it, else give an empty text."""
     leaf, *others = (parse(certificate) for certificate in chain)
-    if leaf.is_self_issued or any(_issued(other, leaf) for other in others):
+    if any(_issued(other, leaf) for other in (leaf, *others)):
         return ""
     return _issuer(leaf)
 
@@ -103,7 +103,7 @@ def missing_issuer(chain: Sequence[Certificate]) -> str:
 def signed_itself(certificate: Certificate) -> bool:
     """Whether a certificate is its own issuer, so that no CA leads to it."""
     parsed = parse(certificate)
-    return parsed.is_self_issued and _issued(parsed, parsed)
+    return _issued(parsed, parsed)
 
 
 def _paths(path: Path, intermediates: list[Parsed], trusted: list[Parsed], *, whole: bool) -> Iterator[Path]:
@@ -238,7 +238,7 @@ def _readable(certificates: Sequence[Certificate]) -> Iterator[Parsed]:
 def _missing(leaf: Parsed, intermediates: list[Parsed]) -> str:
     """Follow the issuers from a certificate as far as they are known, and say what is missing there."""
     *_, last = max(_paths((leaf,), intermediates, [], whole=False), key=len)
-    if last.is_self_issued:
+    if _issued(last, last):
         return f"its root {last.title} is not there"
     return f"{_issuer(last)}, which issued {last.title}, is neither there nor in the chain"
 

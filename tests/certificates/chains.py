@@ -123,6 +123,10 @@ N05: Final[Cases] = {
             public(Case(Authority("intermediate", ROOT).issue(HOST), ROOT_PEM)), Authority("stranger", ROOT).pem
         )
     ),
+    "without an issuer of the server's own name, of a public CA": lambda: incomplete(
+        public(Case(Authority("server", ROOT).issue(HOST), ROOT_PEM)), "CN=server"
+    ),
+    "issued by a CA of the server's own name": lambda: below(Authority("server", ROOT)),
     "with an intermediate of the same name, of a public CA": lambda: incomplete(
         with_others(
             public(Case(Authority("intermediate", ROOT).issue(HOST), ROOT_PEM)), Authority("intermediate", ROOT).pem
