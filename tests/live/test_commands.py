@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +19,7 @@ from lab.lifecycle import Lab
 from lab.processes import Process
 from lab.record import Record
 from tests.live.harness import ADDRESS, PASSWORD, PROJECT, PUSH_ADDRESS, USER, Node, Result
-from tests.live.observation import descendants
+from tests.live.observation import descendants, until
 
 _PERSONAL = (
     ".bash_history",
@@ -155,6 +156,11 @@ class Terminal:
     def type(self, line: str) -> None:
         """Type a line."""
         os.write(self._main, f"{line}\n".encode())
+
+    def type_unseen(self, line: str) -> None:
+        """Type a line once the terminal hides it: `docker login` prints its prompt a moment before."""
+        until(lambda: not termios.tcgetattr(self._main)[3] & termios.ECHO, "the terminal to hide it")
+        self.type(line)
 
     def run(self, line: str, *, code: int = 0) -> str:
         """Type a command at the prompt; give what it printed once it ended with this exit code."""
@@ -296,7 +302,7 @@ def test_the_tutorial_works_as_typed_at_the_lab_s_shell(terminal: Terminal, node
     terminal.read_until("Username: ")
     terminal.type(USER)
     terminal.read_until("Password: ")
-    terminal.type(PASSWORD)
+    terminal.type_unseen(PASSWORD)
     login = terminal.read_until(r"minikube:\S*[#$] ")
     terminal.run(f"cd {tmp_path}")
     terminal.run("docker build -t alpine_test:test_1.0 .")
