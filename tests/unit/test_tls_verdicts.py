@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -16,7 +16,7 @@ from components.tls.pem import Pair
 from components.tls.settings import Provided
 from tests import go_tls
 from tests.authority import NOW
-from tests.certificates.case import Case, Cases
+from tests.certificates.case import HOST, ROOT, ROOT_PEM, Case, Cases
 from tests.certificates.chains import N05
 from tests.certificates.keys import N06, N25
 from tests.certificates.parts import N04
@@ -129,3 +129,32 @@ def test_few_rules_are_stricter_than_go() -> None:
 
     assert len(judged()) > 40
     assert len(stricter) < 8
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda pair: pair.key, "hold certificates only, got a private key too: it belongs into tlsKey alone"),
+        (
+            lambda pair: ROOT_PEM + pair.key,
+            "hold certificates only, got a private key too: it belongs into tlsKey alone",
+        ),
+        (lambda _: ROOT_PEM.replace("MII", "MIJ"), "be one or more certificates in PEM, but number 1 is broken"),
+        (
+            lambda pair: "".join(pair.key.splitlines()[1:-1]),
+            "be PEM, or the path of a PEM file, got base64 without its -----BEGIN line",
+        ),
+    ],
+    ids=["key", "key too", "broken", "key without its first line"],
+)
+def test_n25_tls_ca_that_holds_something_else_is_refused_and_not_shown(
+    change: Callable[[Pair], str], rule: str
+) -> None:
+    """Neither in the message nor where settings are printed."""
+    pair = ROOT.issue(HOST)
+    verdict = judge(Case(pair, change(pair)))
+    shown = repr(Provided(tls_certificate=pair.key, tls_key=pair.key, tls_ca=change(pair)))
+
+    fix = "`pulumi config set tlsCa <file>`, or `pulumi config rm tlsCa` for a public CA"
+    assert verdict.problems == (f"private-registry:tlsCa must {rule}; fix: {fix}",)
+    assert not [line for line in pair.key.splitlines()[1:3] if line in shown + verdict.problems[0]]
