@@ -97,12 +97,11 @@ def test_c30_a_missing_file_is_refused_by_key_and_path(configurable: Stack) -> N
 
 
 def test_c30_a_missing_context_is_refused_with_those_that_there_are(configurable: Stack) -> None:
-    """The message names the key, the value, where it was looked for and what would do."""
+    """The message names the key, where it was looked for and what would do."""
     configurable.set("kubeContext", "production")
 
     assert refusal(configurable.preview(check=False)) == (
-        f'{CONTEXT} names "production", which is not in KUBECONFIG '
-        "(/etc/kubernetes/admin.conf); contexts there: minikube"
+        f"{CONTEXT} must name a context of KUBECONFIG (/etc/kubernetes/admin.conf); contexts there: minikube"
     )
 
 
@@ -112,7 +111,7 @@ def test_c30_a_missing_context_is_refused_with_those_that_there_are(configurable
         (f'{SECRET_CONTENT}token: "{CANARY}', "private-registry:kubeconfig: not YAML or JSON at line 7"),
         (
             SECRET_CONTENT.replace("current-context: one", "current-context: two"),
-            f'{CONTEXT} names "two", which is not in private-registry:kubeconfig; contexts there: one',
+            f"{CONTEXT} must name a context of private-registry:kubeconfig; contexts there: one",
         ),
     ],
     ids=["broken", "context"],
