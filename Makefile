@@ -50,7 +50,7 @@ check: venv ## Format, lint, types, workflows and unit tests; under a minute
 	@$(VENV)/bin/mypy
 	@$(RUN) -m docs.settings_table --check
 	@$(RUN) -m lab actionlint
-	@$(RUN) -m pytest --quiet tests/unit tests/components tests/program
+	@$(RUN) -m pytest --quiet --numprocesses=auto tests/unit tests/components tests/program
 
 # Tests marked `quiet` run alone after the others; pytest ends with 5 when there is none.
 test: check ## Everything: the checks, then live tests in labs of their own, side by side
