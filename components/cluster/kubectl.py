@@ -49,7 +49,7 @@ def kubectl(words: Sequence[str], kubeconfig: str, seconds: int) -> str:
         try:
             answer = subprocess.run(
                 ["kubectl", *words, f"--request-timeout={seconds}s"],
-                env={**os.environ, "KUBECONFIG": str(file)},
+                env={**_environment(), "KUBECONFIG": str(file)},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -74,3 +74,11 @@ def _reason(stderr: str) -> str:
     """Find what kubectl says last about why it failed."""
     own = [line.strip() for line in stderr.splitlines() if line.startswith(_OWN_WORDS)]
     return own[-1].removeprefix(_OWN_WORDS[0]).removeprefix(_OWN_WORDS[-1]) if own else ""
+
+
+def _environment() -> dict[str, str]:
+    """Give this program's environment without the stack's settings and passphrase, which Pulumi hands over there.
+
+    Other processes of the user could read them in kubectl's environment, and its plugins get them.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG")}

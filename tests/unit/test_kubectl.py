@@ -109,3 +109,16 @@ def test_one_that_may_not_be_run_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     with pytest.raises(KubectlError, match=r"^kubectl cannot be run: Exec format error$"):
         kubectl(["get"], KUBECONFIG, 1)
+
+
+def test_it_gets_nothing_of_the_stack_s_secrets(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pulumi hands settings and passphrase over in the environment; what plugins of kubectl need stays."""
+    monkeypatch.setenv("PULUMI_CONFIG", CANARY)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", CANARY)
+    monkeypatch.setenv("AWS_PROFILE", "registry")
+    write(script, "env")
+
+    printed = kubectl(["get", "pods"], KUBECONFIG, 10)
+
+    assert CANARY not in printed
+    assert "AWS_PROFILE=registry" in printed
