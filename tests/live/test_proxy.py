@@ -103,7 +103,9 @@ def test_c19_a_layer_of_60_mebibytes_passes(proxied: str, lab: Node, tmp_path: P
     (tmp_path / "Dockerfile").write_text("FROM alpine\nCOPY layer /layer\n")
     written = lab.run(["sha256sum", f"{tmp_path}/layer"]).stdout.split()[0]
     try:
-        lab.run(["docker", "login", ADDRESS, "--username", USER, "--password-stdin"], stdin=PASSWORD)
+        words = ["docker", "login", ADDRESS, "--username", USER, "--password-stdin"]
+        # The Docker Engine may have read /etc/hosts just before the name was added, and reads it again after 5 s.
+        until(lambda: lab.run(words, stdin=PASSWORD, check=False).returncode == 0, "a login", seconds=30)
         lab.run(["docker", "build", "--tag", image, str(tmp_path)])
         push = lab.run(["docker", "push", image])
         lab.run(["docker", "rmi", image])

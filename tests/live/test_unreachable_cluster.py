@@ -57,7 +57,8 @@ def start_api_server(stack: Stack) -> None:
     """Let it run again, and wait until it and the node are ready."""
     stack.node.lab_command("service", "apiserver", "start")
     stack.node.run(["sh", "-c", "until kubectl get --raw /readyz; do sleep 0.2; done"])
-    stack.node.wait_for("condition=Ready", "node/minikube")
+    # The kubelet tries again in growing intervals.
+    stack.node.wait_for("condition=Ready", "node/minikube", seconds=240)
 
 
 def lead(stack: Stack, **changes: Any) -> None:  # noqa: ANN401 - parts of a kubeconfig
