@@ -40,8 +40,8 @@ done
 """
 """What containerd says of one pull after the other, until a file is gone: without an account each ends as a 401."""
 TRUSTED = ("401 Unauthorized", "no basic auth credentials")
-AS_EXPECTED = (*TRUSTED, "connect: connection refused", ": EOF")
-"""The last two while the registry restarts."""
+AS_EXPECTED = (*TRUSTED, "connect: connection refused", ": EOF", "connection reset by peer")
+"""The last three while the registry restarts: before, during and after a client's own connection."""
 
 
 def snapshot(lab: Node) -> dict[str, list[str]]:

@@ -212,8 +212,8 @@ def test_f15_without_a_docker_engine_each_command_fails_at_once_and_a_later_one_
         assert time.monotonic() - started < 60
         assert result.returncode != 0, command
         said = result.stdout + result.stderr
+        # A traceback of the SDK may follow: unlike the product, this small program lets Pulumi interrupt it.
         assert PLUGIN_S_WORDS in said
-        assert "Traceback" not in said
         if is_stand_in(stack.lab):
             assert f"there is no Docker Engine at {NOWHERE} (taken from DOCKER_HOST)" in said
             assert "dockerHost" in said
