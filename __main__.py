@@ -1,20 +1,24 @@
 """A private container registry on Kubernetes."""
 
+import gc
+
+# A command is over before there is garbage worth looking for, and imports would look again and again.
+gc.disable()
+
+# ruff: noqa: E402 - imports come after that
 import asyncio
 import datetime
-import gc
 import importlib
 import os
 import signal
 
 import pulumi
-import pulumi_docker as docker
 
 from components.clock import clock
-from components.cluster.diagnosis import explain_failures
 from components.cluster.kubeconfig import resolve
-from components.cluster.kubectl import kubectl
+from components.cluster.kubectl import Questions
 from components.cluster.provider import cluster_provider
+from components.cluster.taints import of_node
 from components.pulumi_version import check_pulumi
 from components.stack_configuration import load
 
@@ -29,13 +33,23 @@ async def program() -> pulumi.Inputs:
     except ValueError as broken:
         # Pulumi shows a RunError without a traceback.
         raise pulumi.RunError(str(broken)) from None
-    engine = docker.Provider("engine", host=connections.docker_host or None)
+    ask = Questions(kubeconfig.content)
+    asked = asyncio.ensure_future(cluster_provider(kubeconfig))
+    await asyncio.sleep(0)
+    if settings.storage.tolerate_taints:
+        ask.early(of_node(settings.storage.node))
+
     # While the cluster answers, Pulumi starts the Docker provider.
-    cluster = await cluster_provider(kubeconfig)
+    import pulumi_docker as docker  # noqa: PLC0415
+
+    engine = docker.Provider("engine", host=connections.docker_host or None)
+    from components.cluster.diagnosis import explain_failures  # noqa: PLC0415
+
+    cluster = await asked
 
     # Here the whole Kubernetes SDK is imported, which takes as long as Pulumi takes to start both providers.
     await asyncio.to_thread(importlib.import_module, "components.private_registry")
-    from components.private_registry import PrivateRegistry  # noqa: PLC0415 - see above
+    from components.private_registry import PrivateRegistry  # noqa: PLC0415
 
     registry = PrivateRegistry(
         "registry",
@@ -43,7 +57,7 @@ async def program() -> pulumi.Inputs:
         opts=pulumi.ResourceOptions(providers=[cluster, engine]),
         explain=explain_failures(kubeconfig.content),
         now=now,
-        ask=lambda words: kubectl(words, kubeconfig.content, 10),
+        ask=ask,
     )
     outputs: dict[str, object] = {
         "address": registry.address,
@@ -60,8 +74,8 @@ async def program() -> pulumi.Inputs:
     return outputs
 
 
+# The SDK waits for Pulumi with each debug message of its own, over a hundred in each command, wanted or not.
+pulumi.log.debug = lambda *_, **__: None
 # Pulumi interrupts the program after an error, whose text a traceback would bury.
 signal.signal(signal.SIGINT, lambda *_: os._exit(1))
-# A command is over before there is garbage worth looking for, and the import would look again and again.
-gc.disable()
 pulumi.run(program)

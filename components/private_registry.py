@@ -19,7 +19,6 @@ from .proof.image_proof import ImageProof
 from .proof.stored_image import StoredImage
 from .server.registry_server import RegistryServer
 from .settings import Plain, Settings
-from .storage.removal import remove_data
 from .tls.certificates import Certificates
 from .tls.settings import KINDS
 
@@ -136,6 +135,9 @@ class PrivateRegistry(pulumi.ComponentResource):
             server.is_new.apply(lambda new: pulumi.log.info(hint, resource=self) if new else None)
         self.proof = None
         if storage.remove_data:
+            # Jobs are a part of the SDK that nothing else needs.
+            from .storage.removal import remove_data  # noqa: PLC0415
+
             stopped = pulumi.ResourceOptions.merge(bounded, pulumi.ResourceOptions(depends_on=[server.deployment]))
             tolerated = taints.tolerated_on(storage.node)
             remove_data(name, storage, server_settings.image, cluster, tolerated, stopped)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,9 @@ _OWN_WORDS: Final = (
 _PROMPT: Final = "Please enter Username"
 """What kubectl asks where a kubeconfig has a user without credentials, or none."""
 
+_WITHIN: Final = 10
+"""Seconds for each request of a question."""
+
 NO_CREDENTIALS: Final = "the kubeconfig has no credentials for it"
 
 
@@ -36,6 +40,24 @@ class KubectlMissingError(KubectlError):
 
     def __init__(self) -> None:
         super().__init__("kubectl is not on PATH")
+
+
+class Questions:
+    """Questions to one cluster. What is certain to be asked can be asked early, while something else is done."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self._kubeconfig = kubeconfig
+        self._threads = ThreadPoolExecutor()
+        self._early: dict[tuple[str, ...], Future[str]] = {}
+
+    def early(self, words: Sequence[str]) -> None:
+        """Ask now; the same question gets this answer later, once."""
+        self._early[tuple(words)] = self._threads.submit(kubectl, words, self._kubeconfig, _WITHIN)
+
+    def __call__(self, words: Sequence[str]) -> str:
+        """Run kubectl with these words and give what it prints. Raises KubectlError."""
+        early = self._early.pop(tuple(words), None)
+        return early.result() if early else kubectl(words, self._kubeconfig, _WITHIN)
 
 
 def kubectl(words: Sequence[str], kubeconfig: str, seconds: int) -> str:

@@ -45,6 +45,11 @@ def tolerations(node: Mapping[str, Any]) -> list[TolerationArgsDict]:
     return [{"key": key, "operator": "Exists", "effect": effect} for key, effect in sorted(taints)]
 
 
+def of_node(node: str) -> list[str]:
+    """Give the question for a node, as kubectl's words."""
+    return ["get", "--raw", f"/api/v1/nodes/{node}"]
+
+
 class Taints:
     """What is tolerated on which node. Each node is asked for once."""
 
@@ -63,7 +68,7 @@ class Taints:
         if not self._ask:
             return None
         try:
-            answer = await asyncio.to_thread(self._ask, ["get", "--raw", f"/api/v1/nodes/{node}"])
+            answer = await asyncio.to_thread(self._ask, of_node(node))
             return tolerations(json.loads(answer)) or None
         except KubectlError as problem:
             pulumi.log.warn(
