@@ -45,7 +45,7 @@ async def program() -> pulumi.Inputs:
     engine = docker.Provider("engine", host=connections.docker_host or None)
     from components.cluster.diagnosis import explain_failures  # noqa: PLC0415
 
-    cluster = await asked
+    cluster, answers = await asked
 
     # Here the whole Kubernetes SDK is imported, which takes as long as Pulumi takes to start both providers.
     await asyncio.to_thread(importlib.import_module, "components.private_registry")
@@ -57,7 +57,7 @@ async def program() -> pulumi.Inputs:
         opts=pulumi.ResourceOptions(providers=[cluster, engine]),
         explain=explain_failures(kubeconfig.content),
         now=now,
-        ask=ask,
+        ask=ask if answers else None,
     )
     outputs: dict[str, object] = {
         "address": registry.address,

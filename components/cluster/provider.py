@@ -19,12 +19,13 @@ _UNKNOWN: Final = "it was not checked whether this is the cluster of the stack's
 """Where the cluster does answer, but not that question."""
 
 
-async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
-    """Ask the cluster who it is and declare its provider. Raises RunError if there is no answer.
+async def cluster_provider(kubeconfig: Kubeconfig) -> tuple[kubernetes.Provider, bool]:
+    """Ask the cluster who it is and declare its provider; tell whether the cluster can be asked more.
 
-    A preview goes on without one, unless a CI system runs it: nobody reads the warning there.
+    Raises RunError if there is no answer. A preview goes on without one, unless a CI system runs it: nobody reads
+    the warning there.
     """
-    known = True
+    known = answers = True
     try:
         uid = await asyncio.to_thread(uid_of, kubeconfig, os.environ)
     except UnknownClusterError as problem:
@@ -34,7 +35,7 @@ async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
             raise pulumi.RunError(f"a preview in CI must reach the cluster. {problem}") from None
         unchecked = _SILENT if problem.is_silent else _UNKNOWN
         pulumi.log.warn(f"{unchecked}: {problem}")
-        known, uid = False, ""
+        known, answers, uid = False, not problem.is_silent, ""
 
     first = pulumi.Stash(
         "first-cluster",
@@ -45,7 +46,7 @@ async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
     # The SDK would keep it in the state, and then a `destroy` while the API server is down would end well and leave
     # everything behind. In the environment it counts all the same, for this one command.
     os.environ.pop("PULUMI_K8S_DELETE_UNREACHABLE", None)
-    return kubernetes.Provider(
+    provider = kubernetes.Provider(
         "cluster",
         kubeconfig=pulumi.Output.secret(kubeconfig.content),
         cluster_identifier=first.output.apply(lambda first: identifier(first, uid)),
@@ -59,3 +60,4 @@ async def cluster_provider(kubeconfig: Kubeconfig) -> kubernetes.Provider:
             ignore_changes=None if known else ["clusterIdentifier"],
         ),
     )
+    return provider, answers

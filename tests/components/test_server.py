@@ -211,7 +211,6 @@ def test_c13_probes_need_no_account_and_a_sick_disk_restarts_nothing(tls: str, s
     registry = container(declared(tls=tls, allow_plain_http=tls == "off"))
     storage = {"path": "/", "port": "registry", "scheme": scheme}
 
-    assert registry["startupProbe"]["httpGet"] == storage
     assert registry["readinessProbe"]["httpGet"] == storage
     assert registry["livenessProbe"]["tcpSocket"] == {"port": "registry"}
     assert "httpGet" not in registry["livenessProbe"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -46,6 +47,9 @@ class Node:
     @classmethod
     def start(cls, folder: Path) -> Node:
         """Start the lab in this folder unless it runs already."""
+        # Shells start background jobs with Ctrl-C ignored, and what we start would inherit that: Pulumi then waits
+        # 5 s for a plugin that it asks to end by this very signal.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         node = cls(Lab(folder))
         node.lab_command("start")
         return node
