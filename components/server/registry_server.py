@@ -197,8 +197,8 @@ def _container(server: Server, port: int, storage: HostFolder, *, encrypted: boo
             "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
             "limits": {"cpu": "2", "memory": server.memory, "ephemeral-storage": "64Mi"},
         },
-        # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready. The kubelet asks
-        # a new container at once; a startup probe would have to come first, and take a second more.
+        # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready. The kubelet
+        # asks a new container at once; a startup probe would have to come first, and take a second more.
         # A node at full load is slower than the second that a probe has otherwise.
         "readiness_probe": {"http_get": health, "period_seconds": 5, "timeout_seconds": 5},
         # A sick storage is no reason for a restart, which would cure no disk.
