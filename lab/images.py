@@ -13,6 +13,7 @@ import platform
 import re
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,10 @@ PAUSE = "localhost/pause:lab"
 REGISTRY = "docker.io/library/registry:3.1.2"
 OLD_REGISTRY = "docker.io/library/registry:2.8.2"
 ALPINE = "docker.io/library/alpine:latest"
+S3 = "localhost/versitygw:lab"
+"""An S3 server, for tests; it has the shell's tools beside it."""
+TOOLS = ("registry", "pause", "versitygw")
+"""The programs that images are made of, by the names of their tools."""
 
 
 @dataclass
@@ -81,22 +86,23 @@ def _with_libraries(path: Path, target: str) -> _Layer:
     return layer
 
 
-def entry(packages: Entry, registry: Entry, pause: Entry) -> Entry:
-    """The place of the images, keyed by what they are made from."""
-    keys = [e.key.encode() for e in (packages, registry, pause)]
+def entry(packages: Entry, programs: Mapping[str, Entry]) -> Entry:
+    """The place of the images, keyed by what they are made from: packages, and TOOLS out of these programs."""
+    keys = [each.key.encode() for each in (packages, *(programs[name] for name in TOOLS))]
     return Entry("images", digest_of([*keys, Path(__file__).read_bytes()]))
 
 
-def make(folder: Path, packages: Path, registry: Path, pause: Path) -> None:
+def make(folder: Path, packages: Path, programs: Mapping[str, Path]) -> None:
     """Write images.tar, for containerd, and alpine.tar, for the Docker Engine to build upon."""
     userland = _busybox(packages)
     serve = ["registry", "serve", "/etc/distribution/config.yml"]
     old = packages / "usr" / "bin" / "docker-registry"
     images = {
-        PAUSE: ([_program(pause / "pause", "pause")], ["/pause"]),
+        PAUSE: ([_program(programs["pause"] / "pause", "pause")], ["/pause"]),
         ALPINE: ([userland], ["/bin/sh"]),
-        REGISTRY: ([userland, _program(registry / "registry", "bin/registry")], serve),
+        REGISTRY: ([userland, _program(programs["registry"] / "registry", "bin/registry")], serve),
         OLD_REGISTRY: ([userland, _with_libraries(old, "bin/registry")], serve),
+        S3: ([userland, _program(programs["versitygw"] / "versitygw", "bin/versitygw")], ["versitygw"]),
     }
     _save(folder / "images.tar", images)
     _save(folder / "alpine.tar", {ALPINE: images[ALPINE]})

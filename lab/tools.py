@@ -23,6 +23,7 @@ PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 226)  # the first whose replacement_trigger ignores unchanged dependencies
 KUBERNETES_PROVIDER_VERSION = "4.25.0"
 REGISTRY_VERSION = "3.1.2"
+VERSITYGW_VERSION = "1.8.0"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
 """The Go module from which Docker Engine 29 is made; the release's own number stands nowhere in it."""
@@ -201,6 +202,11 @@ REGISTRY = Tool(
         f"github.com/distribution/distribution/v3/version.version=v{REGISTRY_VERSION}",
     ),
 )
+VERSITYGW = Tool(
+    "versitygw",
+    f"versitygw {VERSITYGW_VERSION}, an S3 server for tests (about 1 minute)",
+    _build_program("github.com/versity/versitygw/cmd/versitygw", f"main.Version={VERSITYGW_VERSION}"),
+)
 CONTAINERD = Tool("containerd", f"containerd {CONTAINERD_VERSION} (about 1 minute)", _build_containerd)
 DOCKER = Tool("docker", f"Docker Engine 29, moby {MOBY_VERSION} (about 2 minutes)", _build_docker)
 PAUSE = Tool("pause", "the pause program of Pods", _build_program("."))
@@ -221,4 +227,4 @@ def pulumi_on_path() -> Path | None:
 def needed() -> list[Tool]:
     """All tools that this machine's lab is made of."""
     own = [] if pulumi_on_path() else [PULUMI]
-    return [*own, KUBERNETES, KUBERNETES_PROVIDER, CONTAINERD, DOCKER, REGISTRY, PAUSE]
+    return [*own, KUBERNETES, KUBERNETES_PROVIDER, CONTAINERD, DOCKER, REGISTRY, VERSITYGW, PAUSE]

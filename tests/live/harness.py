@@ -142,9 +142,14 @@ class Node:
         fields = dict(line.split(": ", 1) for line in lines if ": " in line)
         return Answer(int(first.split()[1]), {name.lower(): value for name, value in fields.items()}, body)
 
-    def wait_for(self, condition: str, what: str, *, seconds: int = 60) -> None:
+    def wait_for(self, condition: str, what: str, *, seconds: int = 60, namespace: str = "default") -> None:
         """Wait with `kubectl wait --for=condition what`, such as `jsonpath={.status.phase}=Running`, `pod/x`."""
-        self.kubectl("wait", f"--for={condition}", what, f"--timeout={seconds}s")
+        words = [f"--for={condition}", what, f"--timeout={seconds}s", f"--namespace={namespace}"]
+        self.kubectl("wait", *words)
+
+    def path(self, path: str) -> Path:
+        """A path of the first node as this process reaches it, with the disks that are mounted there."""
+        return Path(f"/proc/{self.lab.process()}/root{path}")
 
 
 @dataclass(frozen=True)

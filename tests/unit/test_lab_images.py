@@ -27,13 +27,17 @@ def made(tmp_path: Path) -> Path:
     (programs / "busybox").chmod(0o755)
     shutil.copyfile("/bin/true", programs / "docker-registry")
     (programs / "docker-registry").chmod(0o755)
-    for name in ("registry", "pause"):
+    for name in images.TOOLS:
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_bytes(name.encode() * 100)
     folder = tmp_path / "made"
     folder.mkdir()
-    images.make(folder, packages, tmp_path / "registry", tmp_path / "pause")
+    images.make(folder, packages, _programs(tmp_path))
     return folder
+
+
+def _programs(folder: Path) -> dict[str, Path]:
+    return {name: folder / name for name in images.TOOLS}
 
 
 def _read(archive: Path, name: str) -> bytes:
@@ -61,7 +65,7 @@ def test_the_same_programs_give_the_same_bytes(made: Path, tmp_path: Path) -> No
             os.utime(path, (1, 1))
     again = tmp_path / "again"
     again.mkdir()
-    images.make(again, tmp_path / "packages", tmp_path / "registry", tmp_path / "pause")
+    images.make(again, tmp_path / "packages", _programs(tmp_path))
 
     for name in ("images.tar", "alpine.tar"):
         assert (again / name).read_bytes() == (made / name).read_bytes()
@@ -72,7 +76,7 @@ def test_another_program_gives_another_image(made: Path, tmp_path: Path) -> None
     (tmp_path / "registry" / "registry").write_bytes(b"newer")
     again = tmp_path / "again"
     again.mkdir()
-    images.make(again, tmp_path / "packages", tmp_path / "registry", tmp_path / "pause")
+    images.make(again, tmp_path / "packages", _programs(tmp_path))
     old, new = _manifest(made / "images.tar"), _manifest(again / "images.tar")
 
     assert old[images.REGISTRY]["Config"] != new[images.REGISTRY]["Config"]
@@ -96,6 +100,7 @@ def test_containerd_gets_all_images_and_the_docker_engine_the_base(made: Path) -
         images.ALPINE,
         images.REGISTRY,
         images.OLD_REGISTRY,
+        images.S3,
     }
     assert set(_manifest(made / "alpine.tar")) == {images.ALPINE}
 
@@ -119,9 +124,11 @@ def test_an_old_registry_brings_its_libraries(made: Path) -> None:
 
 
 def test_images_are_made_anew_with_their_parts() -> None:
-    """Their key holds those of the packages, the registry and the pause program."""
-    packages, registry, pause = (Entry(name, "0" * 16) for name in ("packages", "registry", "pause"))
-    first = images.entry(packages, registry, pause)
+    """Their key holds those of the packages and of each program in them."""
+    packages = Entry("packages", "0" * 16)
+    programs = {name: Entry(name, "0" * 16) for name in images.TOOLS}
+    first = images.entry(packages, programs)
 
-    assert images.entry(packages, registry, pause) == first
-    assert images.entry(packages, Entry("registry", "1" * 16), pause) != first
+    assert images.entry(packages, programs) == first
+    for name in images.TOOLS:
+        assert images.entry(packages, programs | {name: Entry(name, "1" * 16)}) != first
