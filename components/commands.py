@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 
-from .exposure.host_port import HostPort
+from .exposure.settings import Exposure
 from .references import ImageName
 from .tls.settings import Tls
 
 
-def commands(exposure: HostPort, tls: Tls, username: str, image: ImageName) -> dict[str, str]:
+def commands(exposure: Exposure, tls: Tls, username: str, image: ImageName) -> dict[str, str]:
     """Give commands by purpose; each asks for the password where it needs one.
 
     `trust` is for a Docker Engine that no node trust reaches: as root, on its machine.

@@ -59,6 +59,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         hook = explain(_situation(name, settings)) if explain else None
         exposure, tls, access, nodes = settings.exposure, settings.tls, settings.access, settings.nodes
         server_settings, storage, cluster = settings.server, settings.storage, settings.cluster
+        port = exposure.port_on_node
         wanted = Wanted(
             namespace=cluster.namespace,
             pull_secret_name=access.pull_secret_name,
@@ -66,7 +67,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             of_the_node=[
                 Folder(storage.node, storage.folder),
                 # While the registry is stopped, it needs no port.
-                *([] if storage.remove_data else [Port(storage.node, exposure.port)]),
+                *([Port(storage.node, port)] if port and not storage.remove_data else []),
             ],
             timeout_seconds=cluster.timeout_seconds,
             namespaces_are_made_here=bool(opts and opts.depends_on),
@@ -118,7 +119,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             name,
             server_settings,
             cluster,
-            exposure.port,
+            exposure,
             storage,
             accounts,
             self.certificates,

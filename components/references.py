@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from .shown import shown, shown_image, suspected
 
+HTTPS: Final = 443
+"""The port of an https address that names none."""
+
 _CLUSTER_DNS: Final = (".svc", ".cluster.local")
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _COMPONENT: Final = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
@@ -34,19 +37,21 @@ def check_port(port: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a registry is reached. `str()` gives `host:port`, as images and pull secrets spell it."""
+    """Where a registry is reached. `str()` gives it as images and pull secrets spell it: `host:port`, or `host`."""
 
     host: str
     """DNS name in lower case, or IP address; an IPv6 address stands without brackets."""
     port: int
+    is_bare: bool = False
+    """Whether it is written without its port, which is that of HTTPS then."""
 
     @classmethod
-    def parse(cls, text: str, port: int) -> Self:
+    def parse(cls, text: str, port: int, *, named: str = "the port setting", bare: bool = False) -> Self:
         """Read an address in any form that people paste: with scheme, this port, `/` or `/v2/`, brackets.
 
         A pull secret matches an image only when both spell the address alike (kubernetes/kubernetes#41536),
         so every form becomes one. Raises ValueError for what names another port or a path, for what no node
-        can resolve, and for what is no host at all.
+        can resolve, and for what is no host at all. `named` is what messages call the port.
         """
         if not text:
             raise ValueError("must be set to a host name or IP address")
@@ -61,8 +66,8 @@ class Address:
             raise ValueError(f"must be a host name or IP address without a path, got {shown(text)}")
         host, own_port = _split_port(authority)
         if own_port not in {"", str(port)}:
-            raise ValueError(f"must agree with the port setting ({port}), got {shown(text)}")
-        return cls(_host(host, text), port)
+            raise ValueError(f"must agree with {named} ({port}), got {shown(text)}")
+        return cls(_host(host, text), port, bare)
 
     @property
     def is_loopback(self) -> bool:
@@ -73,7 +78,8 @@ class Address:
             return self.host == "localhost"
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.is_bare else f"{host}:{self.port}"
 
 
 def _split_port(authority: str) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from .access.settings import Access
 from .cluster.settings import Cluster
 from .exposure.host_port import HostPort
+from .exposure.node_port import NodePort
+from .exposure.settings import Exposure
 from .nodes.settings import Nodes
 from .problems import Problems
 from .proof.settings import Proof
@@ -23,6 +25,7 @@ __all__ = [
     "Generated",
     "HostFolder",
     "HostPort",
+    "NodePort",
     "Nodes",
     "Plain",
     "Proof",
@@ -40,7 +43,7 @@ class Settings:
     what cannot work.
     """
 
-    exposure: HostPort
+    exposure: Exposure
     storage: HostFolder
     tls: Tls = field(default_factory=Generated)
     access: Access

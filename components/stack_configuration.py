@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final
 
@@ -16,14 +16,21 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from .connections import Connections
+from .exposure.settings import KINDS as EXPOSURES
 from .problems import PROJECT, Problems, SettingsError
 from .sections import SecretText, check_types, config_set, key_of
 from .settings import Settings
 from .shown import shown, suspected
 from .tls.settings import KINDS
 
-_CHOICES: Final[Mapping[str, Mapping[str, type[Any]]]] = {"tls": KINDS}
-"""Sections that are a choice among kinds, by the key that chooses; the first kind is the default."""
+_CHOICES: Final[Mapping[str, Mapping[str, type[Any]]]] = {
+    "exposure": EXPOSURES,
+    "tls": KINDS,
+}
+"""Sections that are a choice among kinds, by the key that chooses; the first kind is the default.
+
+Kinds may share a field, which then has the same default in each.
+"""
 
 
 _OF_PROVIDERS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
@@ -137,14 +144,26 @@ def _chosen(problems: Problems, section: str, values: Mapping[str, Any]) -> type
             raise ValueError(f"must be {', '.join(others)} or {last}, got {shown(str(name))}")
         return kinds[default]
     own = {item.name for item in fields(kinds[name])}
-    for other, kind in kinds.items():
-        for item in fields(kind):
-            key = key_of(item.name)
-            foreign = item.name in values and item.name not in own and values[item.name] != item.default
-            with problems.caught(key, f"`pulumi config rm {key}`, or {config_set(f'{section} {other}')}"):
-                if foreign:
-                    raise ValueError(f"must not be set while {section} is {name}: it belongs to {other}")
+    for field, owners in _owners(kinds).items():
+        key = key_of(field)
+        with problems.caught(key, f"`pulumi config rm {key}`, or {config_set(f'{section} {owners[0]}')}"):
+            if field in values and field not in own and values[field] != KEYS[key].default:
+                raise ValueError(f"must not be set while {section} is {name}: it belongs to {_all_of(owners)}")
     return kinds[name]
+
+
+def _owners(kinds: Mapping[str, type[Any]]) -> dict[str, list[str]]:
+    """Give the kinds that have each field."""
+    owners: dict[str, list[str]] = {}
+    for name, kind in kinds.items():
+        for item in fields(kind):
+            owners.setdefault(item.name, []).append(name)
+    return owners
+
+
+def _all_of(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _of(section: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,17 @@
-"""The registry's Service, by which Pods in the cluster reach it."""
+"""The registry's Service, by which Pods in the cluster reach it, and others if it is the way in."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..cluster.labels import labels, selector
+from .node_port import NodePort
+from .settings import Exposure
 
 
-def service(name: str, port: int, namespace: str, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
-    """Declare the Service of the registry's Pods, with the same port as outside."""
+def service(
+    name: str, exposure: Exposure, namespace: str, opts: pulumi.ResourceOptions
+) -> kubernetes.core.v1.Service:
+    """Declare the Service of the registry's Pods."""
     return kubernetes.core.v1.Service(
         f"{name}-service",
         metadata={
@@ -18,8 +22,16 @@ def service(name: str, port: int, namespace: str, opts: pulumi.ResourceOptions) 
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
         spec={
+            **({"type": exposure.service_type} if exposure.service_type else {}),
             "selector": selector("registry", name),
-            "ports": [{"name": "registry", "port": port, "target_port": "registry"}],
+            "ports": [
+                {
+                    "name": "registry",
+                    "port": exposure.service_port,
+                    "target_port": "registry",
+                    **({"node_port": exposure.node_port} if isinstance(exposure, NodePort) else {}),
+                }
+            ],
         },
         opts=opts,
     )

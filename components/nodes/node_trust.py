@@ -26,7 +26,7 @@ from ..cluster.labels import labels, selector
 from ..cluster.placement import LINUX, on_nodes_with_a_runtime
 from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
 from ..cluster.settings import Cluster
-from ..exposure.host_port import HostPort
+from ..exposure.settings import Exposure
 from ..tls import pem
 from ..tls.settings import Tls
 from .settings import Nodes
@@ -49,7 +49,7 @@ class NodeTrust(pulumi.ComponentResource):
         self,
         name: str,
         nodes: Nodes,
-        exposure: HostPort,
+        exposure: Exposure,
         tls: Tls,
         cluster: Cluster,
         registry_node: str,

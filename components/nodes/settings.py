@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..exposure.host_port import HostPort
+from ..exposure.settings import Exposure
 from ..problems import Problems
 from ..references import Address
 from ..sections import config_set, key_of
@@ -48,7 +48,7 @@ class Nodes:
         folder = self.certs_folders.containerd
         return config_path_hint(folder) if folder and self.node_trust in CONFIGURED_BY_HAND else ""
 
-    def addresses(self, exposure: HostPort, tls: Tls) -> tuple[Address, ...]:
+    def addresses(self, exposure: Exposure, tls: Tls) -> tuple[Address, ...]:
         """Addresses of which nodes are told something: to trust a CA, or to use plain HTTP."""
         if not (self.certs_folders.containerd or self.certs_folders.docker):
             return ()
@@ -56,7 +56,7 @@ class Nodes:
             return tuple(address for address in exposure.addresses if not address.is_loopback)
         return exposure.addresses if tls.has_own_ca else ()
 
-    def warnings(self, exposure: HostPort, tls: Tls) -> tuple[str, ...]:
+    def warnings(self, exposure: Exposure, tls: Tls) -> tuple[str, ...]:
         """What has to be done by hand on nodes and Docker Engines: a text each."""
         if tls.encrypted:
             return ()

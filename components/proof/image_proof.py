@@ -21,7 +21,7 @@ from ..cluster.placement import on_node
 from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
 from ..cluster.taints import Taints
-from ..exposure.host_port import HostPort
+from ..exposure.settings import Exposure
 from ..references import digest_of
 from ..server.registry_server import RegistryServer
 from ..tls.settings import Tls
@@ -51,7 +51,7 @@ class ImageProof(pulumi.ComponentResource):
         self,
         name: str,
         proof: Proof,
-        exposure: HostPort,
+        exposure: Exposure,
         tls: Tls,
         access: Access,
         cluster: Cluster,

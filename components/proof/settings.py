@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..cluster.names import check_object_name
-from ..exposure.host_port import HostPort
+from ..exposure.settings import Exposure
 from ..problems import Problems
 from ..references import Address, ImageName, check_platform
 from ..sections import config_set, keep_copies
@@ -22,7 +22,7 @@ class Proof:
         """Keep what the caller cannot change."""
         keep_copies(self)
 
-    def check(self, problems: Problems, exposure: HostPort) -> None:
+    def check(self, problems: Problems, exposure: Exposure) -> None:
         """Report what cannot work, also with these addresses."""
         with problems.caught("testImage", config_set("testImage alpine_test:test_1.0")):
             self.image(exposure.addresses)

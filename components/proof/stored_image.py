@@ -13,7 +13,7 @@ from typing import Any, Final
 import pulumi
 
 from ..access.settings import Access
-from ..exposure.host_port import HostPort
+from ..exposure.settings import Exposure
 from ..references import Address, ImageName
 from ..server.registry_server import RESTARTED
 from ..tls.settings import Tls
@@ -30,7 +30,7 @@ class StoredImage:
     def __init__(
         self,
         image: ImageName,
-        exposure: HostPort,
+        exposure: Exposure,
         tls: Tls,
         access: Access,
         accounts: pulumi.Output[dict[str, str]],
@@ -131,6 +131,6 @@ class StoredImage:
         return registry
 
 
-def _can_be_known(address: Address, exposure: HostPort, tls: Tls) -> bool:
+def _can_be_known(address: Address, exposure: Exposure, tls: Tls) -> bool:
     """Whether the certificate tells at this address that the registry is ours."""
     return tls.carries_loopback or address.host in exposure.names_needed

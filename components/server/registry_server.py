@@ -24,6 +24,7 @@ from ..cluster.pods import HARDENED, POD
 from ..cluster.settings import Cluster
 from ..cluster.taints import Tolerations
 from ..exposure.service import service
+from ..exposure.settings import Exposure
 from ..storage.host_folder import IMAGES, HostFolder
 from ..tls.certificates import Certificates
 from . import configuration, memory
@@ -55,7 +56,7 @@ class RegistryServer(pulumi.ComponentResource):
         name: str,
         server: Server,
         cluster: Cluster,
-        port: int,
+        exposure: Exposure,
         storage: HostFolder,
         accounts: pulumi.Output[dict[str, str]],
         certificates: Certificates | None,
@@ -65,7 +66,7 @@ class RegistryServer(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
-        """`port` is that of the node, and `accounts` are those of `Access.accounts`.
+        """`accounts` are those of `Access.accounts`.
 
         Without certificates it speaks plain HTTP. `trust` is what tells nodes how to reach it.
         `transforms` may set the annotation RESTARTED of its Pods.
@@ -134,7 +135,9 @@ class RegistryServer(pulumi.ComponentResource):
                         "termination_grace_period_seconds": 30,
                         "security_context": POD,
                         "init_containers": [storage.owning_container(server.image)],
-                        "containers": [_container(server, port, storage, encrypted=certificates is not None)],
+                        "containers": [
+                            _container(server, exposure.port_on_node, storage, encrypted=certificates is not None)
+                        ],
                         "volumes": volumes,
                     },
                 },
@@ -152,7 +155,7 @@ class RegistryServer(pulumi.ComponentResource):
                 hooks=bound(explain),
             ),
         )
-        service(name, port, cluster.namespace, bounded)
+        service(name, exposure, cluster.namespace, bounded)
         self.register_outputs({"revision": self.revision})
 
     def _secret(
@@ -167,7 +170,9 @@ class RegistryServer(pulumi.ComponentResource):
         return kubernetes.core.v1.Secret(name, metadata=metadata, string_data=content, opts=opts)
 
 
-def _container(server: Server, port: int, storage: HostFolder, *, encrypted: bool) -> ContainerArgsDict:
+def _container(
+    server: Server, port_on_node: int | None, storage: HostFolder, *, encrypted: bool
+) -> ContainerArgsDict:
     health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
     mounts: list[VolumeMountArgsDict] = [
         {"name": "config", "mount_path": _CONFIG_FOLDER, "read_only": True},
@@ -191,7 +196,13 @@ def _container(server: Server, port: int, storage: HostFolder, *, encrypted: boo
             {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
             {"name": "GOMEMLIMIT", "value": memory.collected_at(server.memory)},
         ],
-        "ports": [{"name": "registry", "container_port": CONTAINER_PORT, "host_port": port}],
+        "ports": [
+            {
+                "name": "registry",
+                "container_port": CONTAINER_PORT,
+                **({"host_port": port_on_node} if port_on_node else {}),
+            }
+        ],
         "security_context": HARDENED,
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from ..exposure.host_port import HostPort
+from ..exposure.settings import Exposure
 from ..problems import Problems
 from ..sections import is_known
 from . import issuing, pem
@@ -46,7 +46,7 @@ class Certificates(pulumi.ComponentResource):
         self,
         name: str,
         tls: Generated | Provided,
-        exposure: HostPort,
+        exposure: Exposure,
         namespace: str,
         now: datetime,
         opts: pulumi.ResourceOptions | None = None,
@@ -126,7 +126,7 @@ class Certificates(pulumi.ComponentResource):
             pulumi.log.warn(f"private-registry:{key} {doubt}", resource=self)
 
     def _from_secret(
-        self, name: str, tls: Provided, exposure: HostPort, namespace: str, now: datetime
+        self, name: str, tls: Provided, exposure: Exposure, namespace: str, now: datetime
     ) -> pulumi.Output[Any]:
         which = f"{namespace}/{tls.tls_secret}"
         secret = kubernetes.core.v1.Secret.get(
@@ -139,7 +139,7 @@ class Certificates(pulumi.ComponentResource):
         return _secret(secret.data).apply(lambda data: _from_data(data, which, tls, exposure, now))
 
 
-def _from_settings(tls: Provided, exposure: HostPort, now: datetime) -> pulumi.Output[Any]:
+def _from_settings(tls: Provided, exposure: Exposure, now: datetime) -> pulumi.Output[Any]:
     if is_known(tls.tls_certificate) and is_known(tls.tls_key):
         return _secret(asdict(tls.given(tls.tls_certificate, tls.tls_key, exposure, now)))
     return _secret([tls.tls_certificate, tls.tls_key]).apply(
@@ -148,7 +148,7 @@ def _from_settings(tls: Provided, exposure: HostPort, now: datetime) -> pulumi.O
 
 
 def _from_data(
-    data: Mapping[str, str] | None, which: str, tls: Provided, exposure: HostPort, now: datetime
+    data: Mapping[str, str] | None, which: str, tls: Provided, exposure: Exposure, now: datetime
 ) -> dict[str, str]:
     """Check what a Secret of type kubernetes.io/tls holds."""
     fix = "correct the Secret (`kubectl create secret tls` makes one), or `pulumi config set tlsSecret <name>`"

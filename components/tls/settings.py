@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from cryptography.x509 import Certificate
 
 from ..cluster.names import check_object_name
-from ..exposure.host_port import HostPort
+from ..exposure.settings import Exposure
 from ..problems import Place, Problems
 from ..sections import SecretText, config_set, is_known
 from . import issuing, path, pem, rules
@@ -37,7 +37,7 @@ class Generated:
     carries_loopback: ClassVar = True
     """Whether the certificate is right for loopback addresses."""
 
-    def check(self, problems: Problems, _: HostPort) -> None:
+    def check(self, problems: Problems, _: Exposure) -> None:
         """Report what cannot work."""
         with problems.caught("certificateDays", config_set("certificateDays 365")):
             issuing.check_days(self.certificate_days)
@@ -59,7 +59,7 @@ class Provided:
     encrypted: ClassVar = True
     carries_loopback: ClassVar = False
 
-    def check(self, problems: Problems, exposure: HostPort) -> None:
+    def check(self, problems: Problems, exposure: Exposure) -> None:
         """Report what cannot work, except for the time, which settings do not know."""
         if self.tls_secret:
             with problems.caught("tlsSecret", config_set("tlsSecret <name>")):
@@ -84,14 +84,14 @@ class Provided:
         """PEM of the CAs that clients have to trust, in one spelling; empty if their own are enough."""
         return pem.to_pem(pem.certificates(pem.read(self.tls_ca))) if self.tls_ca else ""
 
-    def given(self, certificate: str, key: str, exposure: HostPort, now: datetime) -> Pair:
+    def given(self, certificate: str, key: str, exposure: Exposure, now: datetime) -> Pair:
         """Give the pair of `tlsCertificate` and `tlsKey`, checked also for the time. Raises RunError."""
         problems = Problems()
         texts = self._read(problems, certificate, key)
         problems.raise_late()
         return self.checked(Pair(*texts), exposure, now, _CERTIFICATE, _KEY)
 
-    def checked(self, given: Pair, exposure: HostPort, now: datetime, certificate: Place, key: Place) -> Pair:
+    def checked(self, given: Pair, exposure: Exposure, now: datetime, certificate: Place, key: Place) -> Pair:
         """Give a pair in one spelling if clients would accept it now. Raises RunError.
 
         `certificate` and `key` are how messages call the two.
@@ -123,7 +123,7 @@ class Provided:
             f"file, or, if it is of a CA that nodes do not know, {config_set('tlsCa <file>')}"
         )
 
-    def _check_pair(self, problems: Problems, exposure: HostPort) -> None:
+    def _check_pair(self, problems: Problems, exposure: Exposure) -> None:
         texts = self._read(problems, self.tls_certificate, self.tls_key)
         if len(texts) == len((_CERTIFICATE, _KEY)):
             self._checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
@@ -172,7 +172,7 @@ class Plain:
     has_own_ca: ClassVar = False
     carries_loopback: ClassVar = True
 
-    def check(self, problems: Problems, exposure: HostPort) -> None:
+    def check(self, problems: Problems, exposure: Exposure) -> None:
         """Report addresses at which accounts and images would travel in clear."""
         remote = [str(address) for address in exposure.addresses if not address.is_loopback]
         with problems.caught("tls", f"{config_set('tls generated')}, or {config_set('allowPlainHttp true')}"):

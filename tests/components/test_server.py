@@ -205,6 +205,21 @@ def test_port_is_opened_on_the_node() -> None:
     assert port == {"name": "registry", "containerPort": 5000, "hostPort": 5443}
 
 
+def test_another_way_in_takes_no_port_of_the_registrys_node() -> None:
+    """Another Pod may have it, and a namespace need not allow it."""
+    [port] = container(declared(exposure="nodePort"))["ports"]
+
+    assert port == {"name": "registry", "containerPort": 5000}
+
+
+def test_service_opens_the_port_on_every_node() -> None:
+    """Pods in the cluster find the registry at the same port as ever."""
+    spec = declared(exposure="nodePort", node_port=31234).one(SERVICE).inputs["spec"]
+
+    assert spec["type"] == "NodePort"
+    assert spec["ports"] == [{"name": "registry", "port": 5000, "targetPort": "registry", "nodePort": 31234}]
+
+
 @pytest.mark.parametrize(("tls", "scheme"), [("generated", "HTTPS"), ("off", "HTTP")])
 def test_c13_probes_need_no_account_and_a_sick_disk_restarts_nothing(tls: str, scheme: str) -> None:
     """`/v2/` would answer 401 for ever, and the wrong scheme 400; liveness asks for the port only."""

@@ -1,0 +1,49 @@
+"""The registry at the same port of every node."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from ..problems import Problems
+from ..sections import config_set
+from .door import Door
+
+_LOWEST: Final = 30000
+_HIGHEST: Final = 32767
+"""What Kubernetes keeps for node ports, unless its API server is told otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePort(Door):
+    """Clients reach the registry at a port that every node opens for the registry's Service."""
+
+    push_host: str = ""
+    node_port: int = 30500
+
+    kind: ClassVar = "nodePort"
+    port_key: ClassVar = "nodePort"
+    service_type: ClassVar = "NodePort"
+
+    @property
+    def port(self) -> int:
+        """The port in each address."""
+        return self.node_port
+
+    @property
+    def service_port(self) -> int:
+        """The port of the Service, for Pods in the cluster."""
+        return 5000
+
+    @property
+    def pushed_to(self) -> str:
+        """The same host, unless another is set."""
+        return self.push_host or self.host
+
+    def check(self, problems: Problems) -> None:
+        """Report what cannot work."""
+        with problems.caught("nodePort", config_set("nodePort 30500")):
+            if not _LOWEST <= self.node_port <= _HIGHEST:
+                raise ValueError(
+                    f"must be from {_LOWEST} to {_HIGHEST}, which Kubernetes keeps for node ports, "
+                    f"got {self.node_port}"
+                )
+        self.check_hosts(problems)
