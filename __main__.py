@@ -36,7 +36,7 @@ async def program() -> pulumi.Inputs:
     ask = Questions(kubeconfig.content)
     asked = asyncio.ensure_future(cluster_provider(kubeconfig))
     await asyncio.sleep(0)
-    if settings.storage.tolerate_taints:
+    if settings.storage.tolerate_taints and settings.storage.node:
         ask.early(of_node(settings.storage.node))
 
     # While the cluster answers, Pulumi starts the Docker provider.

@@ -19,6 +19,7 @@ from .proof.image_proof import ImageProof
 from .proof.stored_image import StoredImage
 from .server.registry_server import RegistryServer
 from .settings import Plain, Settings
+from .storage.volumes import volumes
 from .tls.certificates import Certificates
 from .tls.settings import KINDS
 
@@ -65,7 +66,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             pull_secret_name=access.pull_secret_name,
             pull_namespaces=access.pull_namespaces,
             of_the_node=[
-                Folder(storage.node, storage.folder),
+                *([Folder(storage.node, storage.folder)] if storage.folder else []),
                 # While the registry is stopped, it needs no port.
                 *([Port(storage.node, port)] if port and not storage.remove_data else []),
             ],
@@ -113,7 +114,8 @@ class PrivateRegistry(pulumi.ComponentResource):
 
         trust = [told.daemon_set] if told else []
         accounts = access.accounts()
-        taints = Taints(ask if storage.tolerate_taints else None, self)
+        taints = Taints(ask if storage.tolerate_taints and storage.node else None, self)
+        data = volumes(name, storage, cluster, ask, child)
         stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
         server = RegistryServer(
             name,
@@ -121,6 +123,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             cluster,
             exposure,
             storage,
+            data,
             accounts,
             self.certificates,
             trust,
@@ -141,7 +144,7 @@ class PrivateRegistry(pulumi.ComponentResource):
 
             stopped = pulumi.ResourceOptions.merge(bounded, pulumi.ResourceOptions(depends_on=[server.deployment]))
             tolerated = taints.tolerated_on(storage.node)
-            remove_data(name, storage, server_settings.image, cluster, tolerated, stopped)
+            remove_data(name, storage, data, server_settings.image, cluster, tolerated, stopped)
         else:
             provider = self.get_provider("kubernetes:core/v1:Pod")
             secrets = pull_secrets(name, access, accounts, exposure.addresses, bounded)
@@ -194,6 +197,7 @@ def _situation(name: str, settings: Settings) -> Situation:
         node=settings.storage.node,
         tolerate_taints=settings.storage.tolerate_taints,
         folder=settings.storage.folder,
+        storage=settings.storage.place,
         port=settings.exposure.port,
         image=settings.server.image,
         memory=settings.server.memory,

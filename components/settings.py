@@ -16,11 +16,16 @@ from .problems import Problems
 from .proof.settings import Proof
 from .sections import check_types
 from .server.settings import Server
+from .storage.bucket import Bucket
+from .storage.claim import Claim
 from .storage.host_folder import HostFolder
+from .storage.settings import Storage
 from .tls.settings import Generated, Plain, Provided, Tls
 
 __all__ = [
     "Access",
+    "Bucket",
+    "Claim",
     "Cluster",
     "Generated",
     "HostFolder",
@@ -44,7 +49,7 @@ class Settings:
     """
 
     exposure: Exposure
-    storage: HostFolder
+    storage: Storage
     tls: Tls = field(default_factory=Generated)
     access: Access
     nodes: Nodes = field(default_factory=Nodes)
@@ -60,11 +65,11 @@ class Settings:
         problems.raise_any()
         self.cluster.check(problems)
         self.exposure.check(problems)
-        self.storage.check(problems)
+        self.storage.check(problems, needs_node=bool(self.exposure.port_on_node))
         self.tls.check(problems, self.exposure)
         self.access.check(problems)
         self.nodes.check(problems)
-        self.server.check(problems, self.storage)
+        self.server.check(problems, self.exposure, self.storage)
         self.proof.check(problems, self.exposure)
         problems.raise_any()
 

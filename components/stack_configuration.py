@@ -16,16 +16,18 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from .connections import Connections
-from .exposure.settings import KINDS as EXPOSURES
+from .exposure import settings as exposures
 from .problems import PROJECT, Problems, SettingsError
 from .sections import SecretText, check_types, config_set, key_of
 from .settings import Settings
 from .shown import shown, suspected
-from .tls.settings import KINDS
+from .storage import settings as storage
+from .tls import settings as tls
 
 _CHOICES: Final[Mapping[str, Mapping[str, type[Any]]]] = {
-    "exposure": EXPOSURES,
-    "tls": KINDS,
+    "exposure": exposures.KINDS,
+    "storage": storage.KINDS,
+    "tls": tls.KINDS,
 }
 """Sections that are a choice among kinds, by the key that chooses; the first kind is the default.
 
@@ -237,10 +239,13 @@ def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[
     fixes = {
         "password": "`pulumi config set --secret password`",
         "users": "`pulumi config rm users`, then `pulumi config set --secret --path 'users[\"<name>\"]'` for each",
+        "s3AccessKey": "`pulumi config set --secret s3AccessKey`",
+        "s3SecretKey": "`pulumi config set --secret s3SecretKey`",
         "tlsKey": "`pulumi config set --secret tlsKey < key.pem`, or give the path of the file",
         "kubeconfig": "`pulumi config set --secret kubeconfig`, or give the path of the file",
     }
-    used = {key for key in ("password", "users") if values.get(key)}
+    whole = ("password", "users", "s3AccessKey", "s3SecretKey")
+    used = {key for key in whole if values.get(KEYS[key].field)}
     used |= {
         key
         for key, field in (("tlsKey", "tls_key"), ("kubeconfig", "kubeconfig"))

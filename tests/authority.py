@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import NameOID
 
+from components.pem import Pair, certificates
 from components.tls import der
-from components.tls.pem import Pair, certificates
 
 NOW: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)

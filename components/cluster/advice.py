@@ -183,7 +183,10 @@ def _too_slow(_: re.Match[str], situation: Situation, __: str) -> str:
 
 
 def _sick_storage(_: re.Match[str], situation: Situation, __: str) -> str:
-    return f"the registry cannot use its storage: read why with `kubectl logs deployment/{situation.name}`"
+    return (
+        f"the registry cannot use its storage ({situation.storage}): read why with "
+        f"`kubectl logs deployment/{situation.name}`"
+    )
 
 
 def _off_node(found: re.Match[str], _: Situation, __: str) -> str:

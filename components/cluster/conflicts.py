@@ -15,6 +15,9 @@ from ..sections import config_set
 OWNER: Final = "private-registry/owner"
 """The annotation that names the stack and component that made an object. It never changes."""
 
+CLAIM: Final = "PersistentVolumeClaim"
+"""The one kind of ours that stays when a stack is destroyed."""
+
 Object = Mapping[str, Any]
 """An object of the cluster, as Kubernetes gives it in JSON."""
 
@@ -88,7 +91,20 @@ def foreign(taken: Mapping[Place, Object], owner: str, instance: str) -> list[Pl
     has_ours = any(
         owner_of(item) == owner if owner_of(item) else is_older(item, instance) for item in taken.values()
     )
-    return [place for place, item in taken.items() if (owner_of(item) != owner if owner_of(item) else not has_ours)]
+    return [
+        place
+        for place, item in taken.items()
+        if (not _is_of(item, owner, place) if owner_of(item) else not has_ours)
+    ]
+
+
+def _is_of(item: Object, owner: str, place: Place) -> bool:
+    """Whether a marked object is this owner's.
+
+    A claim may be of the same stack before it was destroyed, which had another random part.
+    """
+    given = owner_of(item)
+    return given == owner or (place.kind == CLAIM and _readable(given) == _readable(owner))
 
 
 def in_the_way(place: Place, item: Object, pull_secret_name: str, stack: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import pulumi
 
 from .conflicts import (
+    CLAIM,
     OWNER,
     Folder,
     Object,
@@ -50,7 +51,7 @@ class Wanted:
     pull_secret_name: str
     pull_namespaces: Sequence[str]
     of_the_node: Sequence[Port | Folder]
-    """Never empty: the registry's folder at least."""
+    """All of one node; empty if none is taken."""
     timeout_seconds: int
     namespaces_are_made_here: bool
     """The program makes the namespaces itself: its preview does not find them."""
@@ -165,7 +166,8 @@ class Ownership:
         """Decide on what is at a place where Pulumi creates an object, so that the state does not have it there."""
         words = [place.typed, f"--namespace={place.namespace}"]
         if owner_of(item):
-            if not pulumi.runtime.is_dry_run():
+            # A claim has the images, and stayed when the stack was destroyed.
+            if place.kind != CLAIM and not pulumi.runtime.is_dry_run():
                 await self._remove(place)
             return []
         if pulumi.runtime.is_dry_run():
@@ -237,6 +239,8 @@ class Ownership:
 
     async def _on_the_node(self) -> list[Object]:
         """Give the Pods of the node whose port and folder we take."""
+        if not self._wanted.of_the_node:
+            return []
         node = self._wanted.of_the_node[0].node
         try:
             return await self._objects(

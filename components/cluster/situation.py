@@ -26,11 +26,13 @@ class Situation:
     runtime_hint: str = ""
     """What else the nodes' container runtimes need to look there."""
     node: str
-    """The node with the images."""
+    """The node that the registry is to run on; empty if any will do."""
     tolerate_taints: bool
     """Whether Pods that belong there tolerate its taints."""
     folder: str
-    """The folder with the images, on that node."""
+    """The folder with the images, on that node; empty if they are elsewhere."""
+    storage: str
+    """What holds the images, as messages call it."""
     port: int
     image: str
     """The registry's own image."""

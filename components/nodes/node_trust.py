@@ -21,13 +21,13 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
+from .. import pem
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.placement import LINUX, on_nodes_with_a_runtime
 from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
 from ..cluster.settings import Cluster
 from ..exposure.settings import Exposure
-from ..tls import pem
 from ..tls.settings import Tls
 from .settings import Nodes
 

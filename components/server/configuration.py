@@ -5,7 +5,8 @@ paths in it lead to, is the server's concern.
 """
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 _CIPHER_SUITES: Final = [
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
@@ -22,7 +23,9 @@ def render(
     *,
     http_secret: str,
     delete_enabled: bool,
-    root: str,
+    read_only: bool,
+    driver: Mapping[str, Any],
+    drain_seconds: int,
     htpasswd_path: str,
     port: int,
     certificate_path: str = "",
@@ -30,8 +33,9 @@ def render(
 ) -> str:
     """Give the text of `config.yml`: JSON, hence YAML in which no value is mistaken for another type.
 
-    `root` is the folder for images and `htpasswd_path` the accounts file, both as paths inside the container, as
-    are the PEM files of certificate chain and key; without these the registry speaks plain HTTP.
+    `driver` is the storage's own part. `htpasswd_path`, the accounts file, is a path inside the container, as are
+    the PEM files of certificate chain and key; without these the registry speaks plain HTTP. When it is asked to
+    end, it finishes what it has begun for `drain_seconds`.
     The result holds `http_secret` and so is itself a secret. There is no debug server, and unfinished uploads
     are removed after a week by the registry's own default.
     """
@@ -40,7 +44,8 @@ def render(
             "version": "0.1",
             "log": {"level": "info"},
             "storage": {
-                "filesystem": {"rootdirectory": root},
+                **driver,
+                **({"maintenance": {"readonly": {"enabled": True}}} if read_only else {}),
                 # Always said: the example files of the images switch it on or off differently.
                 "delete": {"enabled": delete_enabled},
             },
@@ -48,7 +53,7 @@ def render(
                 "addr": f":{port}",
                 "secret": http_secret,
                 # Lets a running push end when the Pod is replaced; without it the registry cuts it off.
-                "draintimeout": "20s",
+                "draintimeout": f"{drain_seconds}s",
                 # Behind a proxy that ends TLS, an absolute one would begin with http.
                 "relativeurls": True,
                 "headers": {"X-Content-Type-Options": ["nosniff"]},

@@ -7,15 +7,11 @@ wait, and requests that need a file get an answer of 500, after which nodes and 
 A broken rule is a `ValueError` whose text begins with "must".
 """
 
-import re
 from typing import Final
 
+from .. import quantities
 from ..shown import shown
 
-_QUANTITY: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(Ki|Mi|Gi|Ti|k|M|G|T|)")
-_UNITS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
-    unit: 2 ** (10 * power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)
-}
 _MIB: Final = 2**20
 
 _OF_ITSELF: Final = 64 * _MIB
@@ -31,11 +27,8 @@ _LEAST: Final = "256Mi"
 
 
 def bytes_of(quantity: str) -> int:
-    """Give the bytes of a Kubernetes quantity. Raises ValueError."""
-    found = _QUANTITY.fullmatch(quantity)
-    if not found:
-        raise ValueError(f"must be a Kubernetes quantity of memory such as 512Mi or 4Gi, got {shown(quantity)}")
-    return int(float(found[1]) * _UNITS[found[2]])
+    """Give the bytes of a quantity of memory. Raises ValueError."""
+    return quantities.bytes_of(quantity, "memory such as 512Mi or 4Gi")
 
 
 def check_memory(quantity: str) -> None:

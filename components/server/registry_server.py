@@ -12,6 +12,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
     HTTPGetActionArgsDict,
+    PodSpecArgsDict,
     VolumeArgsDict,
     VolumeMountArgsDict,
 )
@@ -25,9 +26,10 @@ from ..cluster.settings import Cluster
 from ..cluster.taints import Tolerations
 from ..exposure.service import service
 from ..exposure.settings import Exposure
-from ..storage.host_folder import IMAGES, HostFolder
+from ..storage.settings import Storage
 from ..tls.certificates import Certificates
 from . import configuration, memory
+from .rollout import Rollout
 from .settings import Server
 
 CONTAINER_PORT = 5000
@@ -57,7 +59,8 @@ class RegistryServer(pulumi.ComponentResource):
         server: Server,
         cluster: Cluster,
         exposure: Exposure,
-        storage: HostFolder,
+        storage: Storage,
+        data: Sequence[VolumeArgsDict],
         accounts: pulumi.Output[dict[str, str]],
         certificates: Certificates | None,
         trust: Sequence[pulumi.Resource],
@@ -66,7 +69,7 @@ class RegistryServer(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
     ) -> None:
-        """`accounts` are those of `Access.accounts`.
+        """`data` are the volumes of this storage, and `accounts` those of `Access.accounts`.
 
         Without certificates it speaks plain HTTP. `trust` is what tells nodes how to reach it.
         `transforms` may set the annotation RESTARTED of its Pods.
@@ -91,17 +94,21 @@ class RegistryServer(pulumi.ComponentResource):
             return pulumi.Output.all(value, told).apply(lambda parts: str(parts[0]))
 
         lines = pulumi.Output.all(accounts, seed).apply(_htpasswd)
-        config = seed.apply(
-            lambda text: _config(text, delete_enabled=server.delete_enabled, encrypted=certificates is not None)
+        rollout = server.rollout(exposure, storage)
+        config = pulumi.Output.all(seed, *storage.secrets).apply(
+            lambda known: _config(
+                known[0], server, storage.driver(known[1:]), rollout, encrypted=bool(certificates)
+            )
         )
         htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, bounded)
         settled = once_told(config)
-        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": settled}, bounded)
-        served = [lines, config]
+        files = {file: pulumi.Output.from_input(text) for file, text in storage.files.items()}
+        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": settled, **files}, bounded)
+        served = [lines, config, *files.values()]
         volumes: list[VolumeArgsDict] = [
             {"name": "config", "secret": {"secret_name": config_secret.metadata["name"]}},
             {"name": "accounts", "secret": {"secret_name": htpasswd_secret.metadata["name"]}},
-            storage.volume,
+            *data,
         ]
         if certificates:
             pair = {"tls.crt": once_told(certificates.certificate), "tls.key": once_told(certificates.key)}
@@ -111,13 +118,27 @@ class RegistryServer(pulumi.ComponentResource):
         # A hash over the random seed's work: nobody can guess a password by it.
         self.revision = pulumi.Output.unsecret(pulumi.Output.all(*served).apply(_revision))
 
+        pod: PodSpecArgsDict = {
+            "tolerations": tolerations,
+            # Variables of a Service called registry would be read as configuration.
+            "enable_service_links": False,
+            "automount_service_account_token": False,
+            "termination_grace_period_seconds": rollout.grace_seconds,
+            "security_context": {**POD, **storage.pod_security},
+            "containers": [_container(server, exposure, storage, rollout, encrypted=bool(certificates))],
+            "volumes": volumes,
+            # What is not set must not be there at all: Pulumi would take it for a change.
+            **({"affinity": affinity} if (affinity := storage.affinity) else {}),
+            **({"init_containers": first} if (first := storage.init_containers(server.image)) else {}),
+            **({"topology_spread_constraints": spread} if (spread := rollout.spread(name)) else {}),
+        }
         self.deployment = kubernetes.apps.v1.Deployment(
             name,
             # A fixed name, since operators type it: `kubectl logs deployment/registry`.
             metadata={"name": name, "namespace": cluster.namespace, "labels": labels("registry", name)},
             spec={
                 "replicas": 0 if storage.remove_data else server.replicas,
-                "strategy": {"type": storage.strategy},
+                "strategy": rollout.strategy,
                 # Never shorter than our wait. Below 600 it stays 600: a changed time limit replaces nothing.
                 "progress_deadline_seconds": max(cluster.timeout_seconds, _USUAL_PROGRESS_DEADLINE),
                 "selector": {"match_labels": selector("registry", name)},
@@ -126,27 +147,14 @@ class RegistryServer(pulumi.ComponentResource):
                         "labels": labels("registry", name),
                         "annotations": {"private-registry/revision": self.revision},
                     },
-                    "spec": {
-                        "affinity": storage.affinity,
-                        "tolerations": tolerations,
-                        # Variables of a Service called registry would be read as configuration.
-                        "enable_service_links": False,
-                        "automount_service_account_token": False,
-                        "termination_grace_period_seconds": 30,
-                        "security_context": POD,
-                        "init_containers": [storage.owning_container(server.image)],
-                        "containers": [
-                            _container(server, exposure.port_on_node, storage, encrypted=certificates is not None)
-                        ],
-                        "volumes": volumes,
-                    },
+                    "spec": pod,
                 },
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # An update under Recreate counts as done while the new Pod is not there yet
                 # (provider 4.25), and a push right after it is refused; a creation is waited for in full.
-                replace_on_changes=["spec"],
+                replace_on_changes=[] if rollout.overlaps else ["spec"],
                 delete_before_replace=True,
                 # Only a transform sets it, and it stays until the next time.
                 ignore_changes=[f'spec.template.metadata.annotations["{RESTARTED}"]'],
@@ -155,6 +163,13 @@ class RegistryServer(pulumi.ComponentResource):
                 hooks=bound(explain),
             ),
         )
+        if rollout.is_spread:
+            kubernetes.policy.v1.PodDisruptionBudget(
+                f"{name}-disruption",
+                metadata={"name": name, "namespace": cluster.namespace, "labels": labels("registry", name)},
+                spec={"max_unavailable": 1, "selector": {"match_labels": selector("registry", name)}},
+                opts=bounded,
+            )
         service(name, exposure, cluster.namespace, bounded)
         self.register_outputs({"revision": self.revision})
 
@@ -171,14 +186,14 @@ class RegistryServer(pulumi.ComponentResource):
 
 
 def _container(
-    server: Server, port_on_node: int | None, storage: HostFolder, *, encrypted: bool
+    server: Server, exposure: Exposure, storage: Storage, rollout: Rollout, *, encrypted: bool
 ) -> ContainerArgsDict:
     health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
     mounts: list[VolumeMountArgsDict] = [
         {"name": "config", "mount_path": _CONFIG_FOLDER, "read_only": True},
         # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
         {"name": "accounts", "mount_path": _ACCOUNTS_FOLDER, "read_only": True},
-        storage.mount,
+        *storage.mounts,
     ]
     if encrypted:
         mounts.append({"name": "tls", "mount_path": _TLS_FOLDER, "read_only": True})
@@ -195,12 +210,15 @@ def _container(
             # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
             {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
             {"name": "GOMEMLIMIT", "value": memory.collected_at(server.memory)},
+            # Beside the CAs of the image, which Go reads from one file.
+            *([{"name": "SSL_CERT_DIR", "value": _CONFIG_FOLDER}] if storage.files else []),
+            *storage.environment,
         ],
         "ports": [
             {
                 "name": "registry",
                 "container_port": CONTAINER_PORT,
-                **({"host_port": port_on_node} if port_on_node else {}),
+                **({"host_port": exposure.port_on_node} if exposure.port_on_node else {}),
             }
         ],
         "security_context": HARDENED,
@@ -217,6 +235,7 @@ def _container(
         "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 30, "timeout_seconds": 5},
         "volume_mounts": mounts,
         "termination_message_policy": "FallbackToLogsOnError",
+        **({"lifecycle": lifecycle} if (lifecycle := rollout.lifecycle) else {}),
     }
 
 
@@ -226,11 +245,13 @@ def _htpasswd(parts: list[object]) -> str:
     return htpasswd(passwords, bytes.fromhex(seed))
 
 
-def _config(seed: str, *, delete_enabled: bool, encrypted: bool) -> str:
+def _config(seed: str, server: Server, driver: Mapping[str, object], rollout: Rollout, *, encrypted: bool) -> str:
     return configuration.render(
         http_secret=http_secret(bytes.fromhex(seed)),
-        delete_enabled=delete_enabled,
-        root=IMAGES,
+        delete_enabled=server.delete_enabled,
+        read_only=server.read_only,
+        driver=driver,
+        drain_seconds=rollout.drain_seconds,
         htpasswd_path=f"{_ACCOUNTS_FOLDER}/htpasswd",
         port=CONTAINER_PORT,
         certificate_path=f"{_TLS_FOLDER}/tls.crt" if encrypted else "",

@@ -11,20 +11,23 @@ from ..cluster.names import check_object_name
 from ..cluster.placement import on_node
 from ..cluster.pods import OWNER, RESOURCES_OF_A_STEP, ROOT
 from ..problems import PROJECT, Problems
-from ..sections import config_set
+from ..sections import SecretText, config_set
 from .folders import host_folder
+from .paths import IMAGES, VOLUME
 
 if TYPE_CHECKING:
     # The SDK is loaded while the providers start, and they need the settings first.
-    from pulumi_kubernetes.core.v1 import AffinityArgsDict, ContainerArgsDict, VolumeArgsDict, VolumeMountArgsDict
+    from pulumi_kubernetes.core.v1 import (
+        AffinityArgsDict,
+        ContainerArgsDict,
+        EnvVarArgsDict,
+        PodSecurityContextArgsDict,
+        SecurityContextArgsDict,
+        VolumeMountArgsDict,
+    )
 
-IMAGES: Final = "/var/lib/registry"
-"""The folder in the container."""
-
-ALL_OWNERS: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
+_ALL_OWNERS: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 """What root needs for files of any owner and mode. The Pod Security level baseline allows these."""
-
-_VOLUME: Final = "data"
 
 _OWN_DATA: Final = f"""
 set -eu
@@ -44,10 +47,24 @@ class HostFolder:
     host_path: str = "/data/registry"
     remove_data: bool = False
 
-    strategy: ClassVar = "Recreate"
-    """The new Pod cannot have the port and the files while the old one lives."""
+    is_shared: ClassVar = False
+    """Whether several Pods may write at a time."""
+    sharing_rule: ClassVar = "images lie in a folder of one node, where a second Pod would write the same files"
+    """Why only one Pod may write."""
+    secrets: ClassVar[tuple[SecretText, ...]] = ()
+    environment: ClassVar[tuple["EnvVarArgsDict", ...]] = ()
+    files: ClassVar[dict[str, str]] = {}
+    pod_security: ClassVar["PodSecurityContextArgsDict"] = {}
+    owner: ClassVar["SecurityContextArgsDict"] = {
+        **ROOT,
+        "capabilities": {"drop": ["ALL"], "add": list(_ALL_OWNERS)},
+    }
+    """Who may change files of any owner, such as what somebody restored as root.
 
-    def check(self, problems: Problems) -> None:
+    DAC_READ_SEARCH would do for walking, but the Pod Security level baseline does not allow it.
+    """
+
+    def check(self, problems: Problems, *, needs_node: bool) -> None:  # noqa: ARG002 - it always names one
         """Report what cannot work."""
         with problems.caught("node", f"{config_set('node <name>')} (`kubectl get nodes` lists names)"):
             if not self.node:
@@ -57,14 +74,6 @@ class HostFolder:
             check_object_name(self.node)
         with problems.caught("hostPath", config_set("hostPath /data/registry")):
             host_folder(self.host_path)
-
-    def check_replicas(self, replicas: int) -> None:
-        """Refuse any number of registry Pods but one."""
-        if replicas != 1:
-            raise ValueError(
-                f"must be 1, got {replicas}: images lie in a folder of one node, "
-                "where a second Pod would need the same host port and write the same files"
-            )
 
     @cached_property
     def folder(self) -> str:
@@ -93,18 +102,17 @@ class HostFolder:
         return on_node(self.node)
 
     @property
-    def volume(self) -> "VolumeArgsDict":
-        """The volume for a Pod's spec; a missing folder is made."""
-        return {"name": _VOLUME, "host_path": {"path": self.folder, "type": "DirectoryOrCreate"}}
+    def mounts(self) -> "list[VolumeMountArgsDict]":
+        """The mounts for a container's spec."""
+        return [{"name": VOLUME, "mount_path": IMAGES, "sub_path": "registry"}]
 
-    @property
-    def mount(self) -> "VolumeMountArgsDict":
-        """The mount for a container's spec."""
-        return {"name": _VOLUME, "mount_path": IMAGES, "sub_path": "registry"}
+    def driver(self, _: list[str]) -> dict[str, object]:
+        """Give its part of the registry's configuration."""
+        return {"filesystem": {"rootdirectory": IMAGES}}
 
-    def owning_container(self, image: str) -> "ContainerArgsDict":
-        """An init container that gives the folder to the registry: fsGroup does not reach a hostPath."""
-        return {
+    def init_containers(self, image: str) -> "list[ContainerArgsDict]":
+        """Give what gives the folder to the registry: fsGroup does not reach a hostPath."""
+        own: ContainerArgsDict = {
             "name": "own-data",
             "image": image,
             # Looks at every file at each start, and changes those that the registry could not use: images that
@@ -112,9 +120,9 @@ class HostFolder:
             # take a second, or some seconds from a cold disk. The folder itself comes last and each time, since a
             # read-only disk refuses it.
             "command": ["sh", "-c", _OWN_DATA],
-            # DAC_READ_SEARCH would do for walking, but the Pod Security level baseline does not allow it.
-            "security_context": {**ROOT, "capabilities": {"drop": ["ALL"], "add": list(ALL_OWNERS)}},
+            "security_context": self.owner,
             "resources": RESOURCES_OF_A_STEP,
-            "volume_mounts": [self.mount],
+            "volume_mounts": self.mounts,
             "termination_message_policy": "FallbackToLogsOnError",
         }
+        return [own]

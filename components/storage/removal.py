@@ -1,14 +1,16 @@
-"""How the images are removed from the node."""
+"""How the images are removed from where they are."""
 
 from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import VolumeArgsDict
 
-from ..cluster.pods import POD, RESOURCES_OF_A_STEP, ROOT
+from ..cluster.pods import POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
 from ..cluster.taints import Tolerations
-from .host_folder import ALL_OWNERS, IMAGES, HostFolder
+from .paths import IMAGES
+from .settings import Storage
 
 _REMOVE: Final = f"""
 set -eu
@@ -20,13 +22,14 @@ left="$(ls -A {IMAGES})"
 
 def remove_data(
     name: str,
-    folder: HostFolder,
+    storage: Storage,
+    volumes: list[VolumeArgsDict],
     image: str,
     cluster: Cluster,
     tolerations: Tolerations,
     opts: pulumi.ResourceOptions,
 ) -> kubernetes.batch.v1.Job:
-    """Declare the Job that empties the folder; `up` ends when it is empty. Its registry must be stopped first."""
+    """Declare the Job that empties the storage; `up` ends when it is empty. Its registry must be stopped first."""
     job = f"{name}-data-removal"
     return kubernetes.batch.v1.Job(
         job,
@@ -38,33 +41,29 @@ def remove_data(
         },
         spec={
             "backoff_limit": 0,
-            # Without it, a Job that waits for its node would empty the folder at any later time, when nobody wants
+            # Without it, a Job that waits for its node would empty the storage at any later time, when nobody wants
             # that any more. The provider's own wait starts anew at each event of any Pod (4.25).
             "active_deadline_seconds": cluster.timeout_seconds,
             "template": {
                 "spec": {
                     "restart_policy": "Never",
-                    "affinity": folder.affinity,
+                    **({"affinity": affinity} if (affinity := storage.affinity) else {}),
                     "tolerations": tolerations,
                     "automount_service_account_token": False,
                     "enable_service_links": False,
-                    "security_context": POD,
+                    "security_context": {**POD, **storage.pod_security},
                     "containers": [
                         {
                             "name": "remove-data",
                             "image": image,
                             "command": ["sh", "-c", _REMOVE],
-                            # What was restored as root is removed as well.
-                            "security_context": {
-                                **ROOT,
-                                "capabilities": {"drop": ["ALL"], "add": list(ALL_OWNERS)},
-                            },
+                            "security_context": storage.owner,
                             "resources": RESOURCES_OF_A_STEP,
-                            "volume_mounts": [folder.mount],
+                            "volume_mounts": storage.mounts,
                             "termination_message_policy": "FallbackToLogsOnError",
                         }
                     ],
-                    "volumes": [folder.volume],
+                    "volumes": volumes,
                 },
             },
         },

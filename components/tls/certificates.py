@@ -13,11 +13,12 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from .. import pem
 from ..exposure.settings import Exposure
+from ..pem import Pair
 from ..problems import Problems
 from ..sections import is_known
-from . import issuing, pem
-from .pem import Pair
+from . import issuing
 from .settings import Generated, Provided
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from .pem import Pair, alternative, certificates, day, key_to_pem, not_after, private_key, to_pem
+from ..pem import Pair, alternative, certificates, day, key_to_pem, not_after, private_key, to_pem
 
 _SHORTEST_DAYS: Final = 30
 _LONGEST_DAYS: Final = 825

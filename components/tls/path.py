@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509 import Certificate
 from cryptography.x509.oid import SignatureAlgorithmOID as Signature
 
+from ..pem import MAXIMUM_EXPONENT, MAXIMUM_RSA_BITS, day
 from . import der
 from .parsed import Parsed, parse, title
-from .pem import MAXIMUM_EXPONENT, MAXIMUM_RSA_BITS, day
 
 _SMALLEST_RSA_BITS: Final = 1024
 _SIGNATURES: Final = {

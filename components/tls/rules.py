@@ -13,9 +13,9 @@ from datetime import datetime
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import Certificate
 
+from ..pem import PrivateKey, day
 from .constraints import GeneralNames, IpAddress
 from .parsed import parse, title
-from .pem import PrivateKey, day
 
 
 def check_match(key: PrivateKey, chain: Sequence[Certificate]) -> None:

@@ -8,13 +8,14 @@ from typing import ClassVar, Final
 
 from cryptography.x509 import Certificate
 
+from .. import pem
 from ..cluster.names import check_object_name
 from ..exposure.settings import Exposure
+from ..pem import Pair
 from ..problems import Place, Problems
 from ..sections import SecretText, config_set, is_known
-from . import issuing, path, pem, rules
+from . import issuing, path, rules
 from .parsed import title
-from .pem import Pair
 
 _CERTIFICATE: Final[Place] = ("tlsCertificate", config_set("tlsCertificate <file>"))
 _CA: Final[Place] = ("tlsCa", f"{config_set('tlsCa <file>')}, or `pulumi config rm tlsCa` for a public CA")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from components.tls.pem import Pair
+from components.pem import Pair
 from tests.authority import (
     Authority,
 )

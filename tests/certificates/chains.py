@@ -9,7 +9,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from components.tls.pem import Pair
+from components.pem import Pair
 from tests.authority import (
     DAY,
     NOW,

@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, x25519
 
+from components.pem import Pair
 from components.tls import der
-from components.tls.pem import Pair
 from tests.authority import (
     Authority,
     Key,

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from components.pem import Pair
 from components.tls import der
-from components.tls.pem import Pair
 from tests.authority import (
     DAY,
     NOW,

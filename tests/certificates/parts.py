@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from components.pem import Pair
 from components.tls import der
-from components.tls.pem import Pair
 from tests.authority import (
     ECDSA_SHA1,
     SERVES,

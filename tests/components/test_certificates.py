@@ -15,11 +15,12 @@ import pytest
 from google.protobuf import json_format  # type: ignore[import-untyped]  # no stubs
 from pulumi.runtime.proto import resource_pb2
 
+from components import pem
+from components.pem import Pair
 from components.settings import Plain, Settings
 from components.stack_configuration import compose
-from components.tls import issuing, path, pem, rules
+from components.tls import issuing, path, rules
 from components.tls.certificates import Certificates
-from components.tls.pem import Pair
 from tests.authority import DAY, NOW, Authority, ec_key, key_pem
 from tests.certificates.odd_keys import pss
 from tests.components.recorder import Recorder, Secret, without_secrets

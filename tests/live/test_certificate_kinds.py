@@ -21,8 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from components.exposure.host_port import HostPort
+from components.pem import Pair
 from components.server.configuration import render
-from components.tls.pem import Pair
 from components.tls.settings import Provided
 from lab import parts, tools
 from tests import go_tls
@@ -52,7 +52,9 @@ def registry(folder: Path, pair: Pair) -> Iterator[tuple[str, subprocess.Popen[s
     text = render(
         http_secret="x",
         delete_enabled=False,
-        root=str(folder),
+        read_only=False,
+        driver={"filesystem": {"rootdirectory": str(folder)}},
+        drain_seconds=20,
         htpasswd_path=str(folder / "htpasswd"),
         port=port,
         certificate_path=str(folder / "tls.crt"),

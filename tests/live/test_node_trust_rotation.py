@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from components.tls.pem import to_pem
+from components.pem import to_pem
 from lab.topology import FIRST, MEMBERS, SECOND
 from tests.live.harness import ADDRESS, CA_FILE, FAILS_WITHIN, PUSH_ADDRESS, Node, Stack, Update
 from tests.live.observation import REGISTRY_PODS, only_pod, served, until

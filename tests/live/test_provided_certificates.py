@@ -13,7 +13,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from components.tls.pem import Pair
+from components.pem import Pair
 from lab import topology
 from tests.authority import DAY, Authority, ec_key, key_pem
 from tests.live.canaries import Hunt, files, key_canaries

@@ -24,6 +24,7 @@ GENERATED: Final = Situation(
     node="node-1",
     tolerate_taints=False,
     folder="/data/registry",
+    storage="node-1:/data/registry",
     port=5000,
     image="registry:3.1.2",
     memory="4Gi",

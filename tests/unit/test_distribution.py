@@ -10,12 +10,14 @@ import yaml
 from components.server import configuration
 
 
-def rendered(*, delete_enabled: bool = False, **paths: str) -> dict[str, Any]:
+def rendered(*, delete_enabled: bool = False, read_only: bool = False, **paths: str) -> dict[str, Any]:
     """Render and read back as the registry does, as YAML."""
     text = configuration.render(
         http_secret="0e1",
         delete_enabled=delete_enabled,
-        root="/var/lib/registry",
+        read_only=read_only,
+        driver={"filesystem": {"rootdirectory": "/var/lib/registry"}},
+        drain_seconds=20,
         htpasswd_path="/auth/htpasswd",
         port=5000,
         **paths,
@@ -31,6 +33,12 @@ def rendered(*, delete_enabled: bool = False, **paths: str) -> dict[str, Any]:
 def test_delete_is_always_said(*, enabled: bool) -> None:
     """On, off and left out are three cases to the registry's versions; ours are two."""
     assert rendered(delete_enabled=enabled)["storage"]["delete"] == {"enabled": enabled}
+
+
+def test_read_only_is_said_only_when_it_is_asked_for() -> None:
+    """In the form that 2.8 and 3.x read alike."""
+    assert rendered(read_only=True)["storage"]["maintenance"] == {"readonly": {"enabled": True}}
+    assert "maintenance" not in rendered()["storage"]
 
 
 def test_version_and_secret_stay_text() -> None:

@@ -1,4 +1,4 @@
-"""Folders on a node, and how many Pods may share one."""
+"""Folders on a node."""
 
 import re
 
@@ -12,7 +12,7 @@ from components.storage.host_folder import HostFolder
 def problems_of(node: str) -> list[str]:
     """Check a folder on a node of this name."""
     problems = Problems()
-    HostFolder(node=node).check(problems)
+    HostFolder(node=node).check(problems, needs_node=True)
     return problems
 
 
@@ -30,18 +30,6 @@ def test_refuses_an_impossible_node() -> None:
     [problem] = problems_of("My Node")
 
     assert problem.startswith("private-registry:node must be a Kubernetes name ")
-
-
-def test_accepts_one_replica() -> None:
-    """A folder on one node serves one Pod."""
-    HostFolder(node="minikube").check_replicas(1)
-
-
-@pytest.mark.parametrize("replicas", [0, 2, -1])
-def test_refuses_other_numbers_of_replicas(replicas: int) -> None:
-    """The message says what stands in the way."""
-    with pytest.raises(ValueError, match=f"must be 1, got {replicas}: images lie in a folder of one node"):
-        HostFolder(node="minikube").check_replicas(replicas)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from components.pem import Pair
 from components.proof.lookup import NoAnswer, Registry
 from components.references import Address
 from components.tls import issuing
-from components.tls.pem import Pair
 
 DIGEST = "sha256:" + "ab" * 32
 PASSWORD = "päss:word"

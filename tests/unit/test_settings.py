@@ -10,12 +10,12 @@ import pytest
 from components.connections import Connections
 from components.nodes import plain_http
 from components.nodes.runtimes import CertsFolders
+from components.pem import Pair
 from components.problems import SettingsError
 from components.references import Address, ImageName
 from components.sections import key_of
 from components.settings import Generated, Plain, Provided, Settings
 from components.stack_configuration import compose
-from components.tls.pem import Pair
 from tests.authority import NOW, Authority
 
 PASSWORD = "canary-canary"
@@ -169,7 +169,7 @@ def test_a_secret_is_text_or_an_output() -> None:
             {"replicas": 2},
             (
                 "replicas must be 1, got 2: images lie in a folder of one node, where a second Pod would "
-                "need the same host port and write the same files; fix: `pulumi config set replicas 1`"
+                "write the same files; fix: `pulumi config set replicas 1`"
             ),
         ),
         (

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from components.tls import issuing, pem
+from components import pem
+from components.tls import issuing
 from components.tls.rules import check_match
 from tests.authority import DAY, NOW, SERVES, SIGNS, one
 

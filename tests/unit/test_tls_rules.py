@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from components.tls.pem import Pair, private_key
+from components.pem import Pair, private_key
 from components.tls.rules import check_match, check_server, check_valid
 from tests.authority import DAY, NOW, Authority, one
 

@@ -11,8 +11,8 @@ import pulumi
 import pytest
 
 from components.exposure.host_port import HostPort
+from components.pem import Pair
 from components.problems import Problems
-from components.tls.pem import Pair
 from components.tls.settings import Provided
 from tests import go_tls
 from tests.authority import NOW

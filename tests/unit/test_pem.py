@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from components.tls import issuing, pem
+from components import pem
+from components.tls import issuing
 from tests.authority import NOW, ec_key, key_pem, one
 from tests.certificates.odd_keys import mersenne_key
 
