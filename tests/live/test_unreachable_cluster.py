@@ -79,7 +79,7 @@ def said(update: Update) -> str:
 def is_local_and_says_so(preview: Update, reason: str) -> bool:
     """Whether a preview ended well, shows no change, and says once that it is the state's alone, and why."""
     assert preview.code == 0, preview.output
-    assert preview.output.count("warning:") == 1, preview.output
+    assert preview.output.partition("Diagnostics:")[2].count("warning:") == 1, preview.output
     return NOT_CHECKED in preview.output and reason in said(preview) and "to replace" not in preview.output
 
 
