@@ -120,12 +120,14 @@ class Client:
     node: Node
     address: str = PUSH_ADDRESS
     account: tuple[str, str] | None = (USER, PASSWORD)
+    authority: str = CA_FILE
+    """The file of the node that has the registry's CA."""
     _connection: http.client.HTTPSConnection | None = field(default=None, init=False, repr=False)
     _context: ssl.SSLContext = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Read the CA where nodes have it."""
-        authority = self.node.run(["cat", CA_FILE]).stdout
+        authority = self.node.run(["cat", self.authority]).stdout
         self._context = ssl.create_default_context(cadata=authority)
 
     def close(self) -> None:
