@@ -199,17 +199,22 @@ def digest_of(reference: str) -> str:
     return digest
 
 
+def registry_version(image: str) -> tuple[int, ...]:
+    """Give the version in the tag of a registry image, as (3, 1); empty if it tells none. Raises ValueError."""
+    version = _VERSION.fullmatch(_take_apart(image).tag)
+    return tuple(int(number) for number in version[1].split(".")) if version else ()
+
+
 def check_registry_image(image: str, *, allow_outdated: bool) -> None:
     """Refuse what is no image reference, and a registry version older than 3.1.1 unless that is allowed.
 
     A tag that may stand for a newer one (`3`, `3.1`, `latest`, a digest alone) cannot be judged and passes.
     """
-    tag = _take_apart(image).tag
-    version = _VERSION.fullmatch(tag)
-    if allow_outdated or version is None:
+    numbers = registry_version(image)
+    if allow_outdated or not numbers:
         return
-    numbers = tuple(int(number) for number in version[1].split("."))
-    before_release = numbers == _OLDEST_SAFE_REGISTRY and version[2]
+    version = _VERSION.fullmatch(_take_apart(image).tag)
+    before_release = numbers == _OLDEST_SAFE_REGISTRY and version and version[2]
     if numbers < _OLDEST_SAFE_REGISTRY[: len(numbers)] or before_release:
         raise ValueError(
             f"must be registry 3.1.1 or newer, got {shown_image(image)}; older ones have open security advisories "

@@ -19,6 +19,9 @@ _CIPHER_SUITES: Final = [
 """Those of TLS 1.2 that are AEAD with forward secrecy; the ones of 1.3 cannot be chosen, and all are."""
 
 
+_READ_ONLY: Final = {"maintenance": {"readonly": {"enabled": True}}}
+
+
 def render(
     *,
     http_secret: str,
@@ -45,7 +48,7 @@ def render(
             "log": {"level": "info"},
             "storage": {
                 **driver,
-                **({"maintenance": {"readonly": {"enabled": True}}} if read_only else {}),
+                **(_READ_ONLY if read_only else {}),
                 # Always said: the example files of the images switch it on or off differently.
                 "delete": {"enabled": delete_enabled},
             },
@@ -65,6 +68,13 @@ def render(
         },
         indent=2,
     )
+
+
+def read_only(text: str) -> str:
+    """Give the same configuration for a registry that takes no pushes."""
+    config = json.loads(text)
+    config["storage"] |= _READ_ONLY
+    return json.dumps(config, indent=2)
 
 
 def _tls(certificate_path: str, key_path: str) -> dict[str, object]:

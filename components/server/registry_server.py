@@ -26,9 +26,10 @@ from ..cluster.settings import Cluster
 from ..cluster.taints import Tolerations
 from ..exposure.service import service
 from ..exposure.settings import Exposure
+from ..storage.paths import IMAGES
 from ..storage.settings import Storage
 from ..tls.certificates import Certificates
-from . import configuration, memory
+from . import collection, configuration, memory
 from .rollout import Rollout
 from .settings import Server
 
@@ -37,6 +38,8 @@ RESTARTED: Final = "private-registry/restarted"
 """An annotation of the Pods: another value starts them anew."""
 
 _CONFIG_FOLDER = "/etc/private-registry"
+_COLLECTING = "collecting.yml"
+"""The configuration while images are collected."""
 _ACCOUNTS_FOLDER = "/auth"
 _TLS_FOLDER = "/tls"
 _USUAL_PROGRESS_DEADLINE = 600
@@ -103,6 +106,8 @@ class RegistryServer(pulumi.ComponentResource):
         htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, bounded)
         settled = once_told(config)
         files = {file: pulumi.Output.from_input(text) for file, text in storage.files.items()}
+        if server.collection_time:
+            files[_COLLECTING] = settled.apply(configuration.read_only)
         config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": settled, **files}, bounded)
         served = [lines, config, *files.values()]
         volumes: list[VolumeArgsDict] = [
@@ -201,11 +206,7 @@ def _container(
         "name": "registry",
         "image": server.image,
         # By path: the images of 2.x and 3.x keep their own file in different places, with other defaults.
-        "command": [
-            # A lower limit of the container runtime itself stays.
-            *("sh", "-c", 'ulimit -n "$1" || true; exec registry serve "$2"', "registry"),
-            *(str(memory.open_files(server.memory)), f"{_CONFIG_FOLDER}/config.yml"),
-        ],
+        "command": _command(server, storage),
         "env": [
             # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
             {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
@@ -243,6 +244,18 @@ def _htpasswd(parts: list[object]) -> str:
     passwords, seed = parts
     assert isinstance(passwords, Mapping) and isinstance(seed, str)
     return htpasswd(passwords, bytes.fromhex(seed))
+
+
+def _command(server: Server, storage: Storage) -> list[str]:
+    # A lower limit of the container runtime itself stays.
+    files, config = str(memory.open_files(server.memory)), f"{_CONFIG_FOLDER}/config.yml"
+    if not server.collection_time:
+        return ["sh", "-c", 'ulimit -n "$1" || true; exec registry serve "$2"', "registry", files, config]
+    at = str(collection.seconds_of_day(server.collection_time))
+    flags = collection.flags(report_only=server.collection_report_only, untagged=server.collection_untagged)
+    images = IMAGES if storage.mounts else ""
+    collecting = f"{_CONFIG_FOLDER}/{_COLLECTING}"
+    return ["sh", "-c", collection.SCRIPT, "registry", files, config, collecting, at, images, *flags]
 
 
 def _config(seed: str, server: Server, driver: Mapping[str, object], rollout: Rollout, *, encrypted: bool) -> str:

@@ -7,6 +7,7 @@ from ..problems import Problems
 from ..references import check_registry_image
 from ..sections import config_set
 from ..storage.settings import Storage
+from . import collection
 from .memory import check_memory
 from .rollout import Rollout
 
@@ -21,6 +22,9 @@ class Server:
     delete_enabled: bool = False
     read_only: bool = False
     memory: str = "4Gi"
+    collection_time: str = ""
+    collection_untagged: bool = False
+    collection_report_only: bool = False
 
     def check(self, problems: Problems, exposure: Exposure, storage: Storage) -> None:
         """Report what cannot work, also with this way in and this storage."""
@@ -32,6 +36,32 @@ class Server:
             self._check_replicas(exposure, storage)
         with problems.caught("memory", config_set("memory 4Gi")):
             check_memory(self.memory)
+        self._check_collection(problems, exposure, storage)
+
+    def _check_collection(self, problems: Problems, exposure: Exposure, storage: Storage) -> None:
+        remove = "`pulumi config rm collectionTime`"
+        if not self.collection_time:
+            for key, value in (
+                ("collectionUntagged", self.collection_untagged),
+                ("collectionReportOnly", self.collection_report_only),
+            ):
+                with problems.caught(key, f"{config_set('collectionTime 03:30')}, or `pulumi config rm {key}`"):
+                    if value:
+                        raise ValueError("must not be set without collectionTime")
+            return
+        with problems.caught("collectionTime", f"{config_set('collectionTime 03:30')}, or {remove}"):
+            collection.seconds_of_day(self.collection_time)
+        with problems.caught("collectionTime", f"{remove}"):
+            if self.rollout(exposure, storage).overlaps:
+                raise ValueError(
+                    "must not be set where several Pods may write: one would collect while others take pushes"
+                )
+        with problems.caught("collectionTime", f"{remove}, or `pulumi config rm readOnly`"):
+            if self.read_only:
+                raise ValueError("must not be set while readOnly is true")
+        with problems.caught("collectionUntagged", "`pulumi config rm collectionUntagged`, or a newer `image`"):
+            if self.collection_untagged:
+                collection.check_untagged(self.image)
 
     def _check_replicas(self, exposure: Exposure, storage: Storage) -> None:
         if self.replicas < 1:

@@ -371,3 +371,20 @@ def test_plain_http_leaves_nothing_of_tls() -> None:
     assert [volume["name"] for volume in template(recorder)["spec"]["volumes"]] == ["config", "accounts", "data"]
     assert [mount["name"] for mount in container(recorder)["volumeMounts"]] == ["config", "accounts", "data"]
     assert "tls" not in document["http"]
+
+
+def test_without_a_time_nothing_is_collected() -> None:
+    """And the registry is the container's own process."""
+    assert "exec registry serve" in container(declared())["command"][2]
+    assert list(content(declared().one(SECRET, "registry-config"))) == ["config.yml"]
+
+
+def test_a_time_of_collection_brings_the_script_and_a_configuration_that_refuses_pushes() -> None:
+    """Which is the usual one otherwise."""
+    recorder = declared(collection_time="03:30", collection_untagged=True)
+    texts = content(recorder.one(SECRET, "registry-config"))
+    usual, collecting = json.loads(texts["config.yml"]), json.loads(texts["collecting.yml"])
+
+    assert container(recorder)["command"][-3:] == ["12600", "/var/lib/registry", "--delete-untagged"]
+    assert collecting["storage"].pop("maintenance") == {"readonly": {"enabled": True}}
+    assert collecting == usual
