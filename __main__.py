@@ -65,6 +65,8 @@ async def program() -> pulumi.Inputs:
         "pullSecret": registry.pull_secret_name,
         "commands": registry.commands,
     }
+    if registry.load_balancer:
+        outputs |= {"loadBalancer": registry.load_balancer}
     if registry.certificates:
         outputs |= {"ca": registry.certificates.authorities, "certificateEnds": registry.certificates.not_after}
     if registry.proof:

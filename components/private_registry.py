@@ -18,7 +18,7 @@ from .nodes.node_trust import NodeTrust
 from .proof.image_proof import ImageProof
 from .proof.stored_image import StoredImage
 from .server.registry_server import RegistryServer
-from .settings import Plain, Settings
+from .settings import HostPort, Plain, Settings
 from .storage.volumes import volumes
 from .tls.certificates import Certificates
 from .tls.settings import KINDS
@@ -42,6 +42,8 @@ class PrivateRegistry(pulumi.ComponentResource):
     """Name of the pull secret in each of its namespaces."""
     commands: dict[str, str]
     """What people type, by purpose; for where the Docker Engine runs."""
+    load_balancer: pulumi.Output[list[str]] | None
+    """Names and IP addresses that the load balancer has given: `host` has to lead there. None for other ways in."""
     proof: ImageProof | None
     """The image that was pushed and pulled back; None once the data is removed."""
     certificates: Certificates | None
@@ -132,6 +134,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             child,
             hook,
         )
+        self.load_balancer = server.load_balancer
         if told and tls.has_own_ca:
             told.confirm(server.deployment)
         if told and nodes.runtime_hint:
@@ -165,6 +168,8 @@ class PrivateRegistry(pulumi.ComponentResource):
                 stored,
                 {
                     "addresses": [str(address) for address in exposure.addresses],
+                    # A stack that says nothing of it keeps its proof.
+                    **({} if isinstance(exposure, HostPort) else {"exposure": {exposure.kind: asdict(exposure)}}),
                     "authorities": authorities,
                     "certificate": self.certificates.fingerprint if self.certificates else "",
                     # A provider of another cluster is another one, with another id.
@@ -183,12 +188,15 @@ class PrivateRegistry(pulumi.ComponentResource):
 
 def _situation(name: str, settings: Settings) -> Situation:
     """Give the facts that advice about failures depends on."""
-    folders = settings.nodes.certs_folders
+    folders, exposure = settings.nodes.certs_folders, settings.exposure
     return Situation(
         name=name,
         namespace=settings.cluster.namespace,
         pull_secret=settings.access.pull_secret_name,
-        address=str(settings.exposure.address),
+        address=str(exposure.address),
+        host=exposure.address.host,
+        leads=exposure.leads(name, settings.cluster.namespace, settings.storage.node),
+        clash=exposure.clash,
         tls=next(kind for kind, section in KINDS.items() if isinstance(settings.tls, section)),
         has_own_ca=settings.tls.has_own_ca,
         node_trust=settings.nodes.node_trust,
@@ -198,7 +206,7 @@ def _situation(name: str, settings: Settings) -> Situation:
         tolerate_taints=settings.storage.tolerate_taints,
         folder=settings.storage.folder,
         storage=settings.storage.place,
-        port=settings.exposure.port,
+        port=exposure.port,
         image=settings.server.image,
         memory=settings.server.memory,
         timeout_seconds=settings.cluster.timeout_seconds,

@@ -70,6 +70,11 @@ class Address:
         return cls(_host(host, text), port, bare)
 
     @property
+    def is_ip(self) -> bool:
+        """Whether the host is an IP address, and no name."""
+        return ":" in self.host or self.host.replace(".", "").isdigit()
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the address leads to the machine that uses it; container tools allow plain HTTP there."""
         try:

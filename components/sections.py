@@ -23,8 +23,12 @@ _KINDS: Final[Mapping[object, str]] = {
     int: "an integer",
     bool: "true or false",
     tuple[str, ...]: "a list of strings",
+    Mapping[str, str]: "an object of names and strings",
     Mapping[str, SecretText]: "an object of names and passwords",
 }
+
+
+_MAPPINGS: Final = (Mapping[str, str], Mapping[str, SecretText])
 
 
 def key_of(field_name: str) -> str:
@@ -54,7 +58,7 @@ def keep_copies(section: Any) -> None:  # noqa: ANN401 - any section
         value = getattr(section, item.name)
         if item.type == tuple[str, ...] and isinstance(value, list):
             object.__setattr__(section, item.name, tuple(value))
-        elif item.type == Mapping[str, SecretText] and isinstance(value, Mapping):
+        elif item.type in _MAPPINGS and isinstance(value, Mapping):
             object.__setattr__(section, item.name, dict(value))
 
 
@@ -77,6 +81,8 @@ def _check_type(value: object, item: Field[Any]) -> None:
         right = type(value) is kind
     elif kind == tuple[str, ...]:
         right = isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    elif kind == Mapping[str, str]:
+        right = isinstance(value, Mapping) and all(isinstance(text, str) for text in (*value, *value.values()))
     else:
         # The values are checked by account, so that the message can name it.
         right = isinstance(value, Mapping) and all(isinstance(name, str) for name in value)

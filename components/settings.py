@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from .access.settings import Access
 from .cluster.settings import Cluster
 from .exposure.host_port import HostPort
+from .exposure.ingress import Ingress
+from .exposure.load_balancer import LoadBalancer
 from .exposure.node_port import NodePort
 from .exposure.settings import Exposure
 from .nodes.settings import Nodes
@@ -30,6 +32,8 @@ __all__ = [
     "Generated",
     "HostFolder",
     "HostPort",
+    "Ingress",
+    "LoadBalancer",
     "NodePort",
     "Nodes",
     "Plain",

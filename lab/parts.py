@@ -100,6 +100,11 @@ def tls_check() -> Path:
     return built(tools.TLS_CHECK)
 
 
+def metallb() -> Path:
+    """The folder of MetalLB's programs, for tests: a load balancer, which no lab has from the start."""
+    return built(tools.METALLB).parent
+
+
 def built(tool: tools.Tool) -> Path:
     """A program, built when the cache lacks it."""
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name

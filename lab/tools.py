@@ -24,6 +24,7 @@ PULUMI_OLDEST = (3, 226)  # the first whose replacement_trigger ignores unchange
 KUBERNETES_PROVIDER_VERSION = "4.25.0"
 REGISTRY_VERSION = "3.1.2"
 VERSITYGW_VERSION = "1.8.0"
+METALLB_VERSION = "0.15.3"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
 """The Go module from which Docker Engine 29 is made; the release's own number stands nowhere in it."""
@@ -44,6 +45,7 @@ _PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 _CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
 _MOBY_MODULE = "github.com/moby/moby/v2"
+_METALLB_MODULE = "go.universe.tf/metallb"
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,16 @@ def _build_docker(go: Go, source: Path, folder: Path) -> None:
     go.build(source, f"{_MOBY_MODULE}/cmd/dockerd", folder / "usr" / "sbin" / "dockerd", stamp)
 
 
+def _build_metallb(go: Go, source: Path, folder: Path) -> None:
+    """Both programs, and the definitions of the objects by which they are told what to do."""
+    for name in ("controller", "speaker"):
+        go.build(source, f"{_METALLB_MODULE}/{name}", folder / f"metallb-{name}")
+    module = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _METALLB_MODULE).strip())
+    (folder / "definitions").mkdir()
+    for file in (module / "config" / "crd" / "bases").glob("*.yaml"):
+        shutil.copyfile(file, folder / "definitions" / file.name)
+
+
 def _build_program(package: str, *settings: str) -> Callable[[Go, Path, Path], None]:
     def recipe(go: Go, source: Path, folder: Path) -> None:
         go.build(source, package, folder / source.name, *settings)
@@ -211,6 +223,7 @@ CONTAINERD = Tool("containerd", f"containerd {CONTAINERD_VERSION} (about 1 minut
 DOCKER = Tool("docker", f"Docker Engine 29, moby {MOBY_VERSION} (about 2 minutes)", _build_docker)
 PAUSE = Tool("pause", "the pause program of Pods", _build_program("."))
 ACTIONLINT = Tool("actionlint", "actionlint", _build_program("github.com/rhysd/actionlint/cmd/actionlint"))
+METALLB = Tool("metallb", f"MetalLB {METALLB_VERSION}, for tests (about 2 minutes)", _build_metallb)
 TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 
 

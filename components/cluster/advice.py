@@ -211,6 +211,17 @@ def _written_by_others(_: re.Match[str], __: Situation, namespace: str) -> str:
     )
 
 
+def _node_port_taken(found: re.Match[str], _: Situation, __: str) -> str:
+    return (
+        f"another Service has node port {found[1]} (`kubectl get services --all-namespaces` shows them): remove "
+        "it, or `pulumi config set nodePort <number>`"
+    )
+
+
+def _node_port_outside(found: re.Match[str], _: Situation, __: str) -> str:
+    return f"this cluster keeps other node ports: `pulumi config set nodePort <number>`, one of {found[1]}"
+
+
 def _describe(kind: str, namespace: str) -> str:
     return f"`kubectl describe {kind} --namespace {namespace}` shows it"
 
@@ -229,6 +240,8 @@ _RULES: Final = tuple(
         (r"unable to create new content in namespace (\S+) because it is being terminated", _ending),
         (r"namespaces? \"([^\"]+)\" not found", _no_namespace),
         (r"\b(\w+?)s(?:\.[\w.]+)? \"([^\"]+)\" already exists", _taken),
+        (r"nodePort: Invalid value: (\d+): provided port is already allocated", _node_port_taken),
+        (r"nodePort: Invalid value: .*[Tt]he range of valid ports is (\d+-\d+)", _node_port_outside),
         (r"Apply failed with \d+ conflicts?", _written_by_others),
         (r"cannot (\w+) resource \"([^\"]+)\"", _forbidden),
         (r"[Tt]he node was low on resource: \S+|node had condition: \[(?:Disk|Memory)Pressure", _evicted),

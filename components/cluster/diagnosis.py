@@ -40,7 +40,8 @@ def explain_failures(kubeconfig: str) -> Explain:
         def explain(args: pulumi.ErrorHookArgs) -> bool:
             failed = _Failed.of(args)
             if failed and any(words in error for error in args.errors for words in _IS_THERE):
-                _explain_pods(failed, situation, kubeconfig)
+                explain_it = _explain_service if failed.kind == "service" else _explain_pods
+                explain_it(failed, situation, kubeconfig)
             elif failed:
                 # The provider's own text names the reason and not the way out.
                 for text in advise(args.errors, situation, datetime.now(UTC), failed.namespace):
@@ -112,6 +113,26 @@ def _explain_pods(failed: _Failed, situation: Situation, kubeconfig: str) -> Non
         pulumi.log.error("\n  ".join([f"{failed.resource}: its Pods do not start:", *texts, *ways_out, again]))
     else:
         pulumi.log.warn(f"{failed.resource}: the cluster reports no reason yet; {by_hand} shows the Pods")
+
+
+def _explain_service(failed: _Failed, _: Situation, kubeconfig: str) -> None:
+    """Say why a Service has no address; only that of a load balancer is waited for."""
+    which = f"service {failed.name} --namespace {failed.namespace}"
+    selected = f"involvedObject.kind=Service,involvedObject.name={failed.name},type=Warning"
+    words = ["get", "events", "--namespace", failed.namespace, "--field-selector", selected, "--output=json"]
+    try:
+        events = json.loads(kubectl(words, kubeconfig, _WITHIN))["items"]
+    except KubectlError:
+        # What is said below holds without them.
+        events = []
+    reported = dict.fromkeys(f"{event['reason']}: {event['message']}" for event in events)
+    advice = (
+        "look whether a load balancer's controller runs in the cluster, has this address to give if `host` is one, "
+        "and is meant by `loadBalancerClass` and `exposureAnnotations`, or `pulumi config set exposure nodePort`; "
+        f"`kubectl describe {which}` shows what it says"
+    )
+    text = "\n  ".join([f"{failed.resource}: no load balancer has given it an address:", *reported, advice])
+    pulumi.log.error(text)
 
 
 def _ask(failed: _Failed, kubeconfig: str) -> _Found:

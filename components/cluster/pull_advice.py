@@ -34,7 +34,7 @@ def pull_advice(reason: str, situation: Situation, now: datetime) -> str:
 
 
 def _of_own_image(cause: Cause | None, situation: Situation) -> str:
-    address, host = situation.address, situation.address.rpartition(":")[0]
+    address, host = situation.address, situation.host
     match cause:
         case Cause.PROXY:
             return (
@@ -45,7 +45,7 @@ def _of_own_image(cause: Cause | None, situation: Situation) -> str:
             return f"nodes must resolve {host}: add it to their DNS, or `pulumi config set host <address>`"
         case Cause.REFUSED | Cause.UNREACHABLE:
             return (
-                f"every node must reach {address}: open that port on node {situation.node}, or "
+                f"every node must reach {address}: {situation.leads}, or "
                 "`pulumi config set host <address>` (`kubectl get nodes --output wide` lists addresses)"
             )
         case Cause.UNKNOWN_AUTHORITY:
@@ -114,7 +114,7 @@ def _unknown_authority(situation: Situation) -> str:
 def _other_server(situation: Situation) -> str:
     return (
         f"something else than this registry answers at {situation.address}, such as another program or a proxy: "
-        "free that port, or `pulumi config set port <number>`"
+        f"{situation.clash}"
     )
 
 

@@ -14,7 +14,13 @@ class Situation:
     namespace: str
     pull_secret: str
     address: str
-    """`host:port` by which nodes pull."""
+    """`host:port` by which nodes pull, or `host` alone."""
+    host: str
+    """The host in it."""
+    leads: str
+    """What to look after where clients do not reach the registry there."""
+    clash: str
+    """What to do where something else answers there."""
     tls: str
     """generated, provided or off."""
     has_own_ca: bool
@@ -34,6 +40,7 @@ class Situation:
     storage: str
     """What holds the images, as messages call it."""
     port: int
+    """In the address."""
     image: str
     """The registry's own image."""
     memory: str

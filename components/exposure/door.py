@@ -29,6 +29,11 @@ class Door(ABC):
     service_type: ClassVar[str | None] = None
     """The Service's type; None is the usual one."""
 
+    opens_later: ClassVar[bool] = False
+    """Whether clients may come too early: nodes, load balancers and controllers learn of a new Pod by and by."""
+    object_with_address: ClassVar[str] = ""
+    """The kind of the object whose status shows the address, if there is one."""
+
     @property
     @abstractmethod
     def port(self) -> int:
@@ -62,6 +67,19 @@ class Door(ABC):
         if self.pushed_to != self.host:
             with problems.caught("pushHost", self.push_host_fix):
                 self.check_written(self.parsed(self.pushed_to))
+
+    def leads(self, name: str, namespace: str, node: str) -> str:  # noqa: ARG002 - another kind's
+        """What a person has to look after where clients do not reach the registry.
+
+        `name` and `namespace` are those of the registry's objects, and `node` is its node.
+        """
+        shows = f"`kubectl get {self.object_with_address} {name} --namespace {namespace}`"
+        return f"have {self.address.host} lead to the address that {shows} shows"
+
+    @property
+    def clash(self) -> str:
+        """What a person has to do where something else answers at the address."""
+        return f"have {self.address.host} lead to this registry, or {self.host_fix.partition(' (')[0]}"
 
     @property
     def push_host_fix(self) -> str:

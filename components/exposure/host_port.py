@@ -34,5 +34,14 @@ class HostPort(Door):
         """What puts a wrong `pushHost` right."""
         return config_set("pushHost localhost")
 
+    def leads(self, name: str, namespace: str, node: str) -> str:  # noqa: ARG002 - another kind's
+        """What a person has to look after where clients do not reach the registry."""
+        return f"open that port on node {node}"
+
+    @property
+    def clash(self) -> str:
+        """What a person has to do where something else answers at the address."""
+        return f"free that port, or {config_set('port <number>')}"
+
     def check_host(self, address: Address) -> None:
         """Any address: with a single node, its loopback address will do."""

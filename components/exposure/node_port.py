@@ -22,6 +22,7 @@ class NodePort(Door):
     kind: ClassVar = "nodePort"
     port_key: ClassVar = "nodePort"
     service_type: ClassVar = "NodePort"
+    opens_later: ClassVar = True
 
     @property
     def port(self) -> int:
@@ -37,6 +38,15 @@ class NodePort(Door):
     def pushed_to(self) -> str:
         """The same host, unless another is set."""
         return self.push_host or self.host
+
+    def leads(self, name: str, namespace: str, node: str) -> str:  # noqa: ARG002 - another kind's
+        """What a person has to look after where clients do not reach the registry."""
+        return "open that port on every node"
+
+    @property
+    def clash(self) -> str:
+        """What a person has to do where something else answers at the address."""
+        return f"free that port, or {config_set('nodePort <number>')}"
 
     def check(self, problems: Problems) -> None:
         """Report what cannot work."""

@@ -1,9 +1,14 @@
 """The registry's Service, by which Pods in the cluster reach it, and others if it is the way in."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..cluster.labels import labels, selector
+from .ingress import Ingress
+from .load_balancer import LoadBalancer
 from .node_port import NodePort
 from .settings import Exposure
 
@@ -18,11 +23,11 @@ def service(
             "name": name,  # Pods in the cluster say it
             "namespace": namespace,
             "labels": labels("registry", name),
-            # The wait of a Service is a fixed 10 s and proves less than the Deployment's own.
-            "annotations": {"pulumi.com/skipAwait": "true"},
+            "annotations": _annotations(name, exposure, namespace),
         },
         spec={
             **({"type": exposure.service_type} if exposure.service_type else {}),
+            **(_of_a_load_balancer(exposure) if isinstance(exposure, LoadBalancer) else {}),
             "selector": selector("registry", name),
             "ports": [
                 {
@@ -35,3 +40,30 @@ def service(
         },
         opts=opts,
     )
+
+
+def addresses(made: kubernetes.core.v1.Service) -> pulumi.Output[list[str]]:
+    """Give the names and IP addresses that a load balancer has given to the Service."""
+
+    def read(status: Any) -> list[str]:  # noqa: ANN401 - the SDK's own types, or none in preview
+        ingress = (status and status.load_balancer and status.load_balancer.ingress) or []
+        return [str(item.hostname or item.ip) for item in ingress]
+
+    return made.status.apply(read)
+
+
+def _annotations(name: str, exposure: Exposure, namespace: str) -> Mapping[str, str]:
+    if isinstance(exposure, LoadBalancer):
+        # Nothing can be pushed before the Service has an address outside the cluster.
+        wait = {"pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"}
+        return {**exposure.exposure_annotations, **wait}
+    # The wait of a Service is a fixed 10 s and proves less than the Deployment's own.
+    skip = {"pulumi.com/skipAwait": "true"}
+    if isinstance(exposure, Ingress):
+        return {**exposure.annotations_of_service(name, namespace), **skip}
+    return skip
+
+
+def _of_a_load_balancer(exposure: LoadBalancer) -> Mapping[str, str]:
+    wanted = {"load_balancer_class": exposure.load_balancer_class, "load_balancer_ip": exposure.wanted_ip}
+    return {key: value for key, value in wanted.items() if value}

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from .host_port import HostPort
+from .ingress import Ingress
+from .load_balancer import LoadBalancer
 from .node_port import NodePort
 
-Exposure = HostPort | NodePort
+Exposure = HostPort | NodePort | LoadBalancer | Ingress
 
-KINDS: Final[Mapping[str, type[Exposure]]] = {kind.kind: kind for kind in (HostPort, NodePort)}
+KINDS: Final[Mapping[str, type[Exposure]]] = {
+    kind.kind: kind for kind in (HostPort, NodePort, LoadBalancer, Ingress)
+}
 """By the value of the stack's key `exposure`."""

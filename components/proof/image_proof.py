@@ -75,6 +75,9 @@ class ImageProof(pulumi.ComponentResource):
         super().__init__("private-registry:index:ImageProof", name, None, opts)
         name_in_registry = proof.image(exposure.addresses)
         binding = pulumi.Output.from_input(bound_to).apply(_hash)
+        leads = ""
+        if exposure.object_with_address:
+            leads = exposure.leads(server.name, cluster.namespace, registry_node)
         pushed = docker.Image(
             f"{name}-image",
             image_name=name_in_registry.tagged(exposure.push_address),
@@ -87,7 +90,7 @@ class ImageProof(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # A Docker Engine on a node trusts the registry by the same files as the node.
-                depends_on=[server.deployment, *after],
+                depends_on=[server.deployment, *server.ways_in, *after],
                 # Only the transform sets it, and it stays until the next time.
                 ignore_changes=[f"build.args.{PUSHED_AGAIN}"],
                 transforms=[stored.push_again],
@@ -95,10 +98,12 @@ class ImageProof(pulumi.ComponentResource):
                     on_error=[
                         explain_push(
                             f"explain-push-{name}",
-                            exposure.push_address,
+                            exposure,
                             authorities,
                             access.username,
                             encrypted=tls.encrypted,
+                            leads=leads,
+                            within=cluster.timeout_seconds,
                         )
                     ]
                 ),

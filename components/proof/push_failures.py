@@ -5,14 +5,17 @@ That error does not say who has to reach whom, nor who has to trust whom.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pulumi
 
 from ..cluster.connection_failures import Cause, cause_of, clock_is_wrong
+from ..exposure.settings import Exposure
 from ..references import Address
 
 _OF_THE_BASE_IMAGE: Final = re.compile(r"pull access denied|failed to resolve source metadata|load metadata for")
@@ -21,19 +24,53 @@ _OF_THE_BASE_IMAGE: Final = re.compile(r"pull access denied|failed to resolve so
 _CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 
-def explain_push(
-    name: str, address: Address, authorities: pulumi.Input[str], username: str, *, encrypted: bool
-) -> pulumi.ErrorHook:
-    """Make the hook for an image that was not pushed; it never asks for another try.
+_NOT_YET: Final = {Cause.NAME_UNKNOWN, Cause.REFUSED, Cause.UNREACHABLE, Cause.SERVER_ERROR}
+"""How it looks from outside while a way in does not know the registry yet, or nobody the way."""
 
+_NO_ROUTE: Final = re.compile(r"404 Not Found|HTTP 404 response body|404 page not found")
+"""How a Docker Engine says that a controller does not know the host. A registry has no such answer to a push."""
+
+_PAUSES: Final = (1, 1, 2, 2)
+_PAUSE: Final = 5
+"""Seconds between two tries: the first ones, and all others. Pulumi allows 100 tries."""
+
+
+def explain_push(
+    name: str,
+    exposure: Exposure,
+    authorities: pulumi.Input[str],
+    username: str,
+    *,
+    encrypted: bool,
+    leads: str,
+    within: int,
+) -> pulumi.ErrorHook:
+    """Make the hook for an image that was not pushed.
+
+    It asks for another try while a way in may still open, up to `within` seconds after the first failure.
     `name` is the hook's own: each in a program needs another. `authorities` is PEM, empty if there is nothing to
     trust: the advice holds it, since a stack whose first `up` fails has no outputs.
     """
+    address = exposure.push_address
+    began = 0.0
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:
+        nonlocal began
+        tries, now = len(args.errors), time.monotonic()
+        if tries == 1:
+            began = now
+        pause = pause_after(tries, now - began, within)
+        if pause and exposure.opens_later and may_open(args.errors[0], address):
+            if tries == 1:
+                pulumi.log.info(f"{address} does not lead to the registry yet: the push is tried for {within} s")
+            await asyncio.sleep(pause)
+            return True
         pem = await pulumi.Output.from_input(authorities).future() or ""
         for error in args.errors:
-            text = advice(error, address, pem, username, datetime.now(UTC), encrypted=encrypted)
+            moment = datetime.now(UTC)
+            text = advice(
+                error, address, pem, username, moment, encrypted=encrypted, clash=exposure.clash, leads=leads
+            )
             if text:
                 pulumi.log.error(f"{args.name}: {text}")
                 break
@@ -42,11 +79,43 @@ def explain_push(
     return pulumi.ErrorHook(name, explain)
 
 
-def advice(error: str, address: Address, authorities: str, username: str, now: datetime, *, encrypted: bool) -> str:
-    """Say what has to be so, and how to make it so; empty if the push is not what failed."""
+def pause_after(tries: int, waited: float, within: int) -> int:
+    """Give the seconds between this try and the next one; 0 if no other is to be made."""
+    if waited >= within:
+        return 0
+    return _PAUSES[tries - 1] if tries <= len(_PAUSES) else _PAUSE
+
+
+def may_open(error: str, address: Address) -> bool:
+    """Whether a push failed since the way to the registry is not open, or not open yet."""
+    if _OF_THE_BASE_IMAGE.search(error):
+        return False
+    return bool(_NO_ROUTE.search(error)) or (_is_ours(error, address) and cause_of(error) in _NOT_YET)
+
+
+def _is_ours(error: str, address: Address) -> bool:
     names_us = f"//{address}/" in error
+    return not _OF_THE_BASE_IMAGE.search(error) and (names_us or cause_of(error) in _WITHOUT_ADDRESS)
+
+
+def advice(
+    error: str,
+    address: Address,
+    authorities: str,
+    username: str,
+    now: datetime,
+    *,
+    encrypted: bool,
+    clash: str,
+    leads: str = "",
+) -> str:
+    """Say what has to be so, and how to make it so; empty if the push is not what failed.
+
+    `clash` is what to do where something else answers at the address, and `leads` what it depends on that
+    anything does.
+    """
     cause = cause_of(error)
-    if _OF_THE_BASE_IMAGE.search(error) or not (names_us or cause in _WITHOUT_ADDRESS):
+    if not _is_ours(error, address):
         return ""
     if cause in {Cause.EXPIRED, Cause.NOT_YET_VALID}:
         if clock_is_wrong(error, now, _CLOCKS_DIFFER):
@@ -67,8 +136,7 @@ def advice(error: str, address: Address, authorities: str, username: str, now: d
         case Cause.OTHER_NAMES:
             return (
                 f"the certificate at {address} must carry {address.host}: `pulumi config set pushHost <a name "
-                f"in it>`, "
-                "or, if something else answers there, `pulumi config set port <number>`"
+                f"in it>`, or, if something else answers there, {clash}"
             )
         case Cause.OTHER_CERTIFICATE:
             return "the certificate or its chain cannot work: correct `tlsCertificate`, `tlsSecret` or `tlsCa`"
@@ -81,8 +149,7 @@ def advice(error: str, address: Address, authorities: str, username: str, now: d
         case Cause.PLAIN_SERVER:
             return (
                 f"something else than this registry answers at {address}, such as another registry or a "
-                f"proxy: free "
-                "that port, or `pulumi config set port <number>`"
+                f"proxy: {clash}"
             )
         case Cause.PLAIN_CLIENT:
             return (
@@ -109,17 +176,19 @@ def advice(error: str, address: Address, authorities: str, username: str, now: d
         case Cause.SERVER_ERROR:
             return "the registry, or a proxy before it, failed: `kubectl logs` of its Deployment shows why"
         case _:
-            return _reach(address)
+            return _reach(address, leads)
 
 
 _WITHOUT_ADDRESS: Final = {Cause.DENIED, Cause.DISK_FULL, Cause.TOO_LARGE, Cause.SERVER_ERROR}
 """Causes of which a Docker Engine does not say the address."""
 
 
-def _reach(address: Address) -> str:
+def _reach(address: Address, leads: str) -> str:
     reach = f"the Docker Engine, not the machine that runs pulumi, has to reach {address}"
     if address.is_loopback:
         reach += ", which it does only on the registry's own node"
+    if leads:
+        reach += f": {leads}"
     return f"{reach}; fix: mend that, or `pulumi config set pushHost <address>`"
 
 

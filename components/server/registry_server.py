@@ -24,7 +24,11 @@ from ..cluster.labels import labels, selector
 from ..cluster.pods import HARDENED, POD
 from ..cluster.settings import Cluster
 from ..cluster.taints import Tolerations
-from ..exposure.service import service
+from ..exposure.host_port import HostPort
+from ..exposure.ingress import Ingress
+from ..exposure.load_balancer import LoadBalancer
+from ..exposure.route import route
+from ..exposure.service import addresses, service
 from ..exposure.settings import Exposure
 from ..storage.paths import IMAGES
 from ..storage.settings import Storage
@@ -49,12 +53,18 @@ _USUAL_PROGRESS_DEADLINE = 600
 class RegistryServer(pulumi.ComponentResource):
     """A registry that serves as soon as this component is there, and only with the accounts it was given."""
 
+    name: str
+    """Of its Deployment, Service and Ingress."""
     revision: pulumi.Output[str]
     """Changes with accounts, configuration and certificate; public, and tells nothing of what is secret in them."""
     is_new: pulumi.Output[bool]
     """Whether no earlier run has made this registry."""
     deployment: kubernetes.apps.v1.Deployment
     """The Deployment, for what must wait until the registry serves."""
+    ways_in: list[pulumi.Resource]
+    """What else must be there before clients reach the registry."""
+    load_balancer: pulumi.Output[list[str]] | None
+    """Names and IP addresses that the load balancer has given, if it is the way in."""
 
     def __init__(
         self,
@@ -78,6 +88,7 @@ class RegistryServer(pulumi.ComponentResource):
         `transforms` may set the annotation RESTARTED of its Pods.
         """
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
+        self.name = name
         bounded = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(explain))
         # The first value stays in the state for good: salts and the upload secret must not change by themselves.
         new_seed = secrets.token_hex(32)
@@ -175,7 +186,13 @@ class RegistryServer(pulumi.ComponentResource):
                 spec={"max_unavailable": 1, "selector": {"match_labels": selector("registry", name)}},
                 opts=bounded,
             )
-        service(name, exposure, cluster.namespace, bounded)
+        within = service(name, exposure, cluster.namespace, bounded)
+        self.load_balancer = addresses(within) if isinstance(exposure, LoadBalancer) else None
+        made: list[pulumi.Resource] = [within]
+        if isinstance(exposure, Ingress):
+            made.append(route(name, exposure, cluster.namespace, f"{name}-tls", bounded))
+        # The port of a node comes with the Pod.
+        self.ways_in = [] if isinstance(exposure, HostPort) else made
         self.register_outputs({"revision": self.revision})
 
     def _secret(

@@ -175,6 +175,9 @@ class Plain:
 
     def check(self, problems: Problems, exposure: Exposure) -> None:
         """Report addresses at which accounts and images would travel in clear."""
+        with problems.caught("tls", config_set("tls generated")):
+            if any(address.is_bare for address in exposure.addresses):
+                raise ValueError("must not be off at port 443, where clients speak TLS")
         remote = [str(address) for address in exposure.addresses if not address.is_loopback]
         with problems.caught("tls", f"{config_set('tls generated')}, or {config_set('allowPlainHttp true')}"):
             if remote and not self.allow_plain_http:

@@ -107,6 +107,7 @@ def test_pod_is_replaced_for_a_new_image_and_for_new_accounts() -> None:
         ("address", {"host": "10.0.0.6"}),
         ("port", {"port": 5001}),
         ("push address", {"push_host": "10.0.0.5"}),
+        ("way in", {"exposure": "loadBalancer"}),
         ("registry", {"image": "registry:3.1.1"}),
         ("namespace", {"namespace": "registry"}),
         ("node trust", {"node_trust": "k3s"}),

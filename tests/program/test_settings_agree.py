@@ -23,6 +23,7 @@ TYPES: dict[object, str] = {
     int: "integer",
     bool: "boolean",
     tuple[str, ...]: "array",
+    Mapping[str, str]: "object",
     Mapping[str, SecretText]: "object",
 }
 

@@ -17,6 +17,9 @@ GENERATED: Final = Situation(
     namespace="images",
     pull_secret="regcred",
     address="10.0.0.5:5000",
+    host="10.0.0.5",
+    leads="open that port on node node-1",
+    clash="free that port, or `pulumi config set port <number>`",
     tls="generated",
     has_own_ca=True,
     node_trust="kubeadm",
@@ -543,3 +546,34 @@ def test_printed_commands_end() -> None:
     assert not [
         text for text in texts for word in (" -w", "--watch", " -f ", "--follow", "kubectl edit") if word in text
     ]
+
+
+def test_a_node_port_that_another_service_has_is_named() -> None:
+    """As the API server refuses it."""
+    assert one(
+        'The Service "registry" is invalid: spec.ports[0].nodePort: Invalid value: 30501: provided port is already '
+        "allocated"
+    ) == (
+        "another Service has node port 30501 (`kubectl get services --all-namespaces` shows them): remove it, or "
+        "`pulumi config set nodePort <number>`"
+    )
+
+
+def test_a_cluster_with_other_node_ports_names_them() -> None:
+    """Its API server may be told of others than the usual ones."""
+    assert one(
+        'The Service "registry" is invalid: spec.ports[0].nodePort: Invalid value: 30500: provided port is not in '
+        "the valid range. The range of valid ports is 20000-22767"
+    ) == ("this cluster keeps other node ports: `pulumi config set nodePort <number>`, one of 20000-22767")
+
+
+def test_a_pull_by_a_load_balancer_names_what_leads_to_it() -> None:
+    """No port of a node helps there, and an address may have no port."""
+    situation = replace(GENERATED, address="lb.test", host="lb.test", leads="have lb.test lead to 10.0.0.9")
+
+    assert one(
+        PULL.replace("10.0.0.5:5000", "lb.test") + "dial tcp 10.0.0.8:443: connection refused", situation
+    ) == (
+        "every node must reach lb.test: have lb.test lead to 10.0.0.9, or `pulumi config set host <address>` "
+        "(`kubectl get nodes --output wide` lists addresses)"
+    )

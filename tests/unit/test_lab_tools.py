@@ -109,7 +109,7 @@ def test_a_failing_build_says_what_failed_and_what_to_check(path: Path, tmp_path
 
 def test_each_tool_has_its_pins() -> None:
     """A go.mod per tool, and a go.sum wherever it needs any module: nothing floats."""
-    for tool in (*tools.needed(), tools.ACTIONLINT, tools.PULUMI):
+    for tool in (*tools.needed(), tools.ACTIONLINT, tools.METALLB, tools.PULUMI):
         source = tools._SOURCES / tool.name
         assert (source / "go.mod").is_file()
         assert (source / "go.sum").is_file() or "require" not in (source / "go.mod").read_text()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components.proof.push_failures import advice
+from components.proof.push_failures import advice, may_open, pause_after
 from components.references import Address
 
 PEM = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
@@ -19,7 +19,7 @@ UNKNOWN = GET + "tls: failed to verify certificate: x509: certificate signed by 
 
 def said(error: str, *, address: Address = ADDRESS, authorities: str = PEM, encrypted: bool = True) -> str:
     """Give the advice about an error."""
-    return advice(error, address, authorities, "ci", NOW, encrypted=encrypted)
+    return advice(error, address, authorities, "ci", NOW, encrypted=encrypted, clash="free that port")
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,60 @@ def test_plain_http_is_told_to_the_engine() -> None:
 def test_what_is_not_about_the_push_gets_no_advice_about_it(error: str) -> None:
     """A build that failed, a base image from elsewhere, a Docker Engine that is off."""
     assert said(error) == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GET + "dial tcp 10.0.0.5:5443: connect: connection refused",
+        GET + "dial tcp: lookup registry.test on 10.0.0.2:53: no such host",
+        GET + "dial tcp 10.0.0.5:5443: i/o timeout",
+        "received unexpected HTTP status: 503 Service Unavailable",
+        "unexpected status from HEAD request to https://registry.test:5443/v2/x: 404 Not Found",
+        "error parsing HTTP 404 response body: invalid character '<' looking for beginning of value",
+    ],
+)
+def test_a_way_in_that_may_still_open_is_told_from_other_failures(error: str) -> None:
+    """Load balancers and controllers learn of the registry some time after `up` has made it."""
+    assert may_open(error, ADDRESS)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UNKNOWN,
+        "unauthorized: authentication required",
+        "error parsing HTTP 413 response body: 413 Request Entity Too Large",
+        'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host',
+        "the command '/bin/sh -c apk add curl' returned a non-zero code: 1",
+    ],
+)
+def test_what_waiting_does_not_mend_is_not_waited_for(error: str) -> None:
+    """People should learn of it at once."""
+    assert not may_open(error, ADDRESS)
+
+
+def test_a_push_is_tried_until_the_time_is_over() -> None:
+    """Soon at first, since most ways open within seconds."""
+    assert [pause_after(tries, 0, 120) for tries in range(1, 7)] == [1, 1, 2, 2, 5, 5]
+    assert pause_after(3, 119.9, 120) == 2
+    assert pause_after(3, 120, 120) == 0
+
+
+def test_a_load_balancer_that_is_not_reached_is_looked_up() -> None:
+    """Its address is in the cluster alone."""
+    text = advice(
+        GET + "dial tcp 10.0.0.5:5443: connect: connection refused",
+        ADDRESS,
+        PEM,
+        "ci",
+        NOW,
+        encrypted=True,
+        clash="",
+        leads="have registry.test lead to 10.0.0.9",
+    )
+
+    assert text == (
+        "the Docker Engine, not the machine that runs pulumi, has to reach registry.test:5443: have registry.test "
+        "lead to 10.0.0.9; fix: mend that, or `pulumi config set pushHost <address>`"
+    )

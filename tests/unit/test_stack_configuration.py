@@ -61,12 +61,11 @@ def test_every_kind_of_value_is_read(load: Load) -> None:
         }
     )
 
-    assert settings.exposure.port == 5443
+    assert settings.exposure == HostPort(host="10.0.0.5", port=5443, push_host="127.0.0.1")
     assert settings.server.delete_enabled is True
     assert settings.access.pull_namespaces == ("a", "b")
     assert settings.proof.proof_nodes == ("node-1",)
     assert settings.access.users == {"alice": PASSWORD}
-    assert settings.exposure.push_host == "127.0.0.1"
 
 
 def test_c48_false_is_off(load: Load) -> None:
