@@ -84,7 +84,7 @@ def is_older(item: Object, instance: str) -> bool:
 
 
 def foreign(taken: Mapping[Place, Object], owner: str, instance: str) -> list[Place]:
-    """Find what is another's for certain among what is at our places; `owner` is empty before the first `up`.
+    """Find what is another's for certain among what is at our places; `owner` ends with # before the first `up`.
 
     What has no mark may be of an older version of ours while there is anything of ours, and is left to the state.
     """

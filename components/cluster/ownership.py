@@ -145,7 +145,8 @@ class Ownership:
     async def _guard(self, args: pulumi.ResourceHookArgs) -> None:
         """Stop a creation where the place is another's; remove what a killed `up` of ours has left there."""
         metadata = (args.new_inputs or {}).get("metadata")
-        owner = metadata["annotations"][OWNER] if metadata else ""
+        # A stack that is made anew finds the claim that it left, and its owner is not known yet.
+        owner = metadata["annotations"][OWNER] if metadata else f"{self._stack}/{self._name}#"
         if self._findings is None:
             self._findings = asyncio.ensure_future(self._look(owner))
         findings = await self._findings

@@ -174,7 +174,10 @@ def advice(
                 "a disk of the Docker Engine's machine is full: free space; `docker system df` shows what takes it"
             )
         case Cause.SERVER_ERROR:
-            return "the registry, or a proxy before it, failed: `kubectl logs` of its Deployment shows why"
+            return (
+                "the registry, or a proxy before it, failed, as it does when it cannot use its storage (a full "
+                "disk; an S3 server that is away or refuses the keys): `kubectl logs` of its Deployment shows why"
+            )
         case _:
             return _reach(address, leads)
 

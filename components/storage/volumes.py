@@ -49,7 +49,8 @@ def volumes(
             "namespace": cluster.namespace,
             "labels": labels("registry", name),
             # It may wait for its first Pod, and so for the Deployment, which waits for both.
-            "annotations": {"pulumi.com/skipAwait": "true"},
+            # The one that a destroyed stack left has that stack's mark, of another writer.
+            "annotations": {"pulumi.com/skipAwait": "true", "pulumi.com/patchForce": "true"},
         },
         spec=spec,
         opts=pulumi.ResourceOptions.merge(

@@ -63,8 +63,11 @@ class Cluster:
 
 def _object(typed: str, namespace: str, annotations: dict[str, str]) -> dict[str, Any]:
     kinds = {"secret": "Secret", "service": "Service", "deployment": "Deployment", "daemonset": "DaemonSet"}
+    kinds["persistentvolumeclaim"] = "PersistentVolumeClaim"
     kind, _, name = typed.partition("/")
-    return {"kind": kinds[kind], "metadata": {"name": name, "namespace": namespace, "annotations": annotations}}
+    metadata = {"name": name, "namespace": namespace, "annotations": annotations}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}
+    return {"kind": kinds[kind], "metadata": metadata, "spec": spec if kind == "persistentvolumeclaim" else {}}
 
 
 @pytest.fixture
@@ -149,6 +152,27 @@ def test_f10_all_is_said_once(guarded: Any) -> None:  # noqa: ANN401
         == 1
     )
     assert text.count("another of these errors says why") == 2
+
+
+@pytest.mark.parametrize(
+    ("owner", "is_ours"), [(OWNER.partition("#")[0] + "#fedcba9876543210", True), (THEIRS, False)]
+)
+def test_a_claim_that_this_stack_left_when_it_was_destroyed_is_found_again(
+    guarded: Any,  # noqa: ANN401
+    owner: str,
+    *,
+    is_ours: bool,
+) -> None:
+    """Another random part tells nothing of it; another stack's claim is refused, before anything is made."""
+    cluster = Cluster(default={"persistentvolumeclaim/registry-data": {ANNOTATION: owner}})
+    create = guarded(cluster, preview=False, storage="claim")
+
+    if is_ours:
+        create("Stash/registry-owner", "PersistentVolumeClaim/registry-data")
+    else:
+        with pytest.raises(RuntimeError, match="PersistentVolumeClaim default/registry-data belongs to"):
+            create("Stash/registry-owner")
+    assert cluster.deleted == []
 
 
 @pytest.mark.parametrize("preview", [True, False])

@@ -64,11 +64,6 @@ class Reply:
         """Of the bytes as they came, whatever the registry says."""
         return digest_of(self.body)
 
-    @property
-    def errors(self) -> list[str]:
-        """The codes of the errors in it, such as DENIED."""
-        return [error["code"] for error in json.loads(self.body)["errors"]]
-
 
 @dataclass(frozen=True)
 class Image:

@@ -96,6 +96,7 @@ def test_n05_without_a_ca_its_setting_is_named() -> None:
         ("error parsing HTTP 413 response body: 413 Request Entity Too Large", "limits uploads"),
         ("write /var/lib/docker/tmp/x: no space left on device", "a disk of the Docker Engine's machine is full"),
         ("received unexpected HTTP status: 503 Service Unavailable", "`kubectl logs` of its Deployment shows why"),
+        ("unexpected status from HEAD request to https://x/v2/: 500 Internal Server Error", "its storage (a full"),
     ],
 )
 def test_each_cause_has_its_own_advice_and_no_ca(error: str, words: str) -> None:

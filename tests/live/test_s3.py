@@ -1,0 +1,108 @@
+"""The images in a bucket: an S3 server that fails, keys that are wrong, and an empty bucket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.live import storage_kinds
+from tests.live.harness import FAILS_WITHIN, Node, Stack, Update
+from tests.live.observation import REGISTRY_PODS, is_proven, only_pod
+from tests.live.registry_client import Client, Image, Reply, digest_of
+from tests.live.s3 import S3
+from tests.live.storage_kinds import Kind
+
+MIB = 2**20
+WRONG_KEY = "[another key"
+
+
+@pytest.fixture(scope="module")
+def kind(lab: Node) -> Iterator[Kind]:
+    """An S3 server with an empty bucket."""
+    with storage_kinds.prepared("s3", lab) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(kind: Kind) -> S3:
+    """That server."""
+    assert kind.server
+    return kind.server
+
+
+@pytest.fixture(scope="module")
+def wrong_keys(kind: Kind, stack: Stack) -> Update:
+    """The first `up` of a stack, with a wrong secret key."""
+    kind.configure(stack)
+    stack.set("s3SecretKey", WRONG_KEY, secret=True)
+    return stack.up_that_fails()
+
+
+@pytest.fixture(scope="module")
+def deployed(wrong_keys: Update, kind: Kind, stack: Stack) -> Stack:
+    """The stack, up with the right keys; each test leaves it so."""
+    assert wrong_keys.code != 0
+    kind.configure(stack)
+    stack.up()
+    return stack
+
+
+@pytest.fixture
+def client(deployed: Stack, lab: Node) -> Iterator[Client]:
+    """A client of that registry."""
+    assert deployed.node is lab
+    made = Client(lab)
+    yield made
+    made.close()
+
+
+def test_c44_wrong_s3_keys_end_in_a_message_that_says_storage(
+    wrong_keys: Update, deployed: Stack, client: Client
+) -> None:
+    """`up` fails within its limit, and with the right keys the next one works."""
+    assert wrong_keys.seconds < FAILS_WITHIN
+    assert "storage" in wrong_keys.output
+    assert WRONG_KEY not in wrong_keys.output
+    assert is_proven(deployed)
+    assert client.push("first", "1", Image.random(MIB)).status == 201
+
+
+@pytest.mark.parametrize("failure", ["answering_503", "stopped"])
+def test_an_s3_server_that_fails_fails_pushes_and_takes_them_again(
+    failure: str, kind: Kind, server: S3, client: Client, lab: Node
+) -> None:
+    """Errors of the server are errors of the registry, which is then the same as before."""
+    kept, late = Image.random(MIB, 10), Image.random(MIB)
+    assert client.push("kept", "1", kept).status == 201
+    attempts: list[Callable[[Client], Reply]] = [
+        lambda own: own.push_blob("late", late.layers[0]),
+        lambda own: own.push_manifest("kept", "2", kept.manifest),
+        lambda own: own.blob("kept", digest_of(kept.layers[0])),
+    ]
+    clients = [Client(lab) for _ in attempts]
+    with getattr(server, failure)(), ThreadPoolExecutor() as pool:
+        # The registry itself tries several times, and takes some seconds for that.
+        answers = list(pool.map(lambda attempt, own: attempt(own).status, attempts, clients))
+    again = client.push("late", "1", late).status
+
+    assert all(status >= 500 for status in answers), answers
+    assert again == 201
+    assert client.has("late", "1", late)
+    assert client.has("kept", "1", kept)
+    assert kind.damage() == []
+
+
+def test_c44_an_empty_bucket_is_no_failure(kind: Kind, server: S3, client: Client, lab: Node) -> None:
+    """The registry's check of its storage would have failed three times by then; the first push works."""
+    kind.wipe()
+    empty = server.objects
+    time.sleep(32)
+
+    assert empty == []
+    assert only_pod(lab, REGISTRY_PODS)["status"]["containerStatuses"][0]["ready"]
+    assert client.request("GET", "/").status == 200
+    assert [client.manifest("unknown", "1").status for _ in range(3)] == [404, 404, 404]
+    assert client.push("first", "1", Image.random(MIB)).status == 201
