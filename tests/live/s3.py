@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.pem import Pair
 from lab import images
 from lab.topology import FIRST
 from tests.live.harness import Node
@@ -19,13 +20,16 @@ from tests.live.harness import Node
 ADDRESS = "10.96.7.7"
 """Of its Service, fixed: the lab's Pods have no name server."""
 ENDPOINT = f"http://{ADDRESS}:7070"
+TLS_ENDPOINT = f"https://{ADDRESS}:7443"
+"""The same server, where it was given a certificate."""
 REGION = "us-east-1"
 ACCESS_KEY = "AKIALABLABLAB"
-SECRET_KEY = "[a secret: key} 'with' \"all\" #that YAML reads"
+SECRET_KEY = "[a secret/key+ of: 'all' \"that\" } #YAML reads"
 """A text that is a list, or nothing, to whoever puts it into YAML as it is."""
 BUCKET = "images"
 _NAME = "s3"
 _NAMESPACE = "--namespace=kube-system"
+_MOUNTS = [{"name": "store", "mountPath": "/store"}]
 
 _SICK = "HTTP/1.1 503 Slow Down\\r\\nContent-Type: application/xml\\r\\nConnection: close\\r\\n\\r\\n"
 _SICK += "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
@@ -54,12 +58,15 @@ class S3:
 
     @classmethod
     @contextmanager
-    def running(cls, node: Node, folder: str = "/data/s3") -> Iterator[S3]:
-        """Start it on this folder, and remove all of it at the end but a folder that is a disk of its own."""
+    def running(cls, node: Node, folder: str = "/data/s3", pair: Pair | None = None) -> Iterator[S3]:
+        """Start it on this folder, and remove all of it at the end but a folder that is a disk of its own.
+
+        With a certificate, it speaks TLS too, at a port of its own.
+        """
         server = cls(node, folder)
         node.run(["mkdir", "-p", f"{folder}/{BUCKET}"])
         try:
-            node.kubectl("apply", "--filename=-", stdin=json.dumps(_objects(folder)))
+            node.kubectl("apply", "--filename=-", stdin=json.dumps(_objects(folder, pair)))
             node.wait_for("condition=Ready", f"pod/{_NAME}", namespace="kube-system")
             server._until_port_answers()
             yield server
@@ -100,7 +107,7 @@ class S3:
         return self.node.path(f"{self.folder}/{BUCKET}")
 
     def _run(self, script: str) -> None:
-        self.node.kubectl("exec", _NAME, _NAMESPACE, "--", "sh", "-ec", script)
+        self.node.kubectl("exec", _NAME, f"--container={_NAME}", _NAMESPACE, "--", "sh", "-ec", script)
 
     def _until_port_answers(self) -> None:
         deadline = time.monotonic() + 30
@@ -113,10 +120,10 @@ class S3:
         return self.node.run(words, check=False).returncode == 0
 
 
-def _objects(folder: str) -> dict[str, object]:
+def _objects(folder: str, pair: Pair | None) -> dict[str, object]:
     metadata = {"name": _NAME, "namespace": "kube-system", "labels": {"app": _NAME}}
     key = {"secretKeyRef": {"name": _NAME, "key": "access"}}, {"secretKeyRef": {"name": _NAME, "key": "secret"}}
-    container = {
+    container: dict[str, object] = {
         "name": _NAME,
         "image": images.S3,
         "imagePullPolicy": "Never",
@@ -127,16 +134,26 @@ def _objects(folder: str) -> dict[str, object]:
             {"name": "ANSWER", "value": _ANSWER},
         ],
         "readinessProbe": {"tcpSocket": {"port": 7070}, "periodSeconds": 1},
-        "volumeMounts": [{"name": "store", "mountPath": "/store"}],
+        "volumeMounts": _MOUNTS,
     }
+    containers = [container]
+    keys = {"access": ACCESS_KEY, "secret": SECRET_KEY}
+    volumes: list[dict[str, object]] = [{"name": "store", "hostPath": {"path": folder, "type": "Directory"}}]
+    if pair:
+        keys |= {"tls.crt": pair.certificate, "tls.key": pair.key}
+        volumes.append({"name": "pair", "secret": {"secretName": _NAME}})
+        serve = ["versitygw", "--port=:7443", f"--region={REGION}", "--cert=/pair/tls.crt", "--key=/pair/tls.key"]
+        mounts = [*_MOUNTS, {"name": "pair", "mountPath": "/pair"}]
+        encrypted = {"name": "encrypted", "command": [*serve, "posix", "/store"], "volumeMounts": mounts}
+        containers.append({**container, **encrypted, "readinessProbe": {"tcpSocket": {"port": 7443}}})
     pod = {
         "nodeName": FIRST.name,
         "enableServiceLinks": False,
-        "containers": [container],
-        "volumes": [{"name": "store", "hostPath": {"path": folder, "type": "Directory"}}],
+        "containers": containers,
+        "volumes": volumes,
     }
-    service = {"clusterIP": ADDRESS, "selector": {"app": _NAME}, "ports": [{"port": 7070}]}
-    keys = {"access": ACCESS_KEY, "secret": SECRET_KEY}
+    ports = [{"name": "plain", "port": 7070}, {"name": "encrypted", "port": 7443}]
+    service = {"clusterIP": ADDRESS, "selector": {"app": _NAME}, "ports": ports}
     return {
         "apiVersion": "v1",
         "kind": "List",

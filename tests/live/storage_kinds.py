@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.pem import Pair
 from tests.live import s3, volumes
 from tests.live.harness import Node, Stack
 from tests.live.s3 import S3
@@ -57,8 +58,11 @@ class Kind:
 
 
 @contextmanager
-def prepared(name: str, node: Node, *, small: bool = False) -> Iterator[Kind]:
-    """Make what the kind needs in the cluster, and remove it at the end; if `small`, on a disk of 64 MiB."""
+def prepared(name: str, node: Node, *, small: bool = False, pair: Pair | None = None) -> Iterator[Kind]:
+    """Make what the kind needs in the cluster, and remove it at the end; if `small`, on a disk of 64 MiB.
+
+    An S3 server can have a certificate.
+    """
     folder = f"/data/{name.lower()}"
     with ExitStack() as made:
         if small:
@@ -71,7 +75,7 @@ def prepared(name: str, node: Node, *, small: bool = False) -> Iterator[Kind]:
             settings = {"storage": name, "claimClass": volumes.CLASS, "claimSize": "1Gi"}
             yield Kind(name, node, folder, settings)
         else:
-            server = made.enter_context(S3.running(node, folder))
+            server = made.enter_context(S3.running(node, folder, pair))
             settings = {"storage": name, "s3Bucket": s3.BUCKET, "s3Endpoint": s3.ENDPOINT, "s3Prefix": _PREFIX}
             keys = {"s3AccessKey": s3.ACCESS_KEY, "s3SecretKey": s3.SECRET_KEY}
             yield Kind(name, node, folder, settings, keys, server)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
-from tests.live import storage_kinds
+from tests.authority import DAY, Authority
+from tests.live import s3, storage_kinds
 from tests.live.harness import FAILS_WITHIN, Node, Stack, Update
 from tests.live.observation import REGISTRY_PODS, is_proven, only_pod
 from tests.live.registry_client import Client, Image, Reply, digest_of
@@ -17,12 +20,16 @@ from tests.live.storage_kinds import Kind
 
 MIB = 2**20
 WRONG_KEY = "[another key"
+AUTHORITY = Authority("s3-ca", begin=datetime.now(UTC) - DAY, end=datetime.now(UTC) + DAY)
+"""Of the S3 server's certificate."""
 
 
 @pytest.fixture(scope="module")
 def kind(lab: Node) -> Iterator[Kind]:
     """An S3 server with an empty bucket."""
-    with storage_kinds.prepared("s3", lab) as made:
+    now = datetime.now(UTC)
+    pair = AUTHORITY.issue(s3.ADDRESS, begin=now - DAY, end=now + DAY)
+    with storage_kinds.prepared("s3", lab, pair=pair) as made:
         yield made
 
 
@@ -93,6 +100,52 @@ def test_an_s3_server_that_fails_fails_pushes_and_takes_them_again(
     assert client.has("late", "1", late)
     assert client.has("kept", "1", kept)
     assert kind.damage() == []
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An `up` with other settings, and what the registry has after it."""
+
+    update: Update
+    version: str
+    has_kept: bool
+    blob: Reply
+    push: Reply
+
+
+def _change(stack: Stack, lab: Node, settings: dict[str, str]) -> Changed:
+    """Push an image, change settings, and look for it."""
+    kept = Image.random(MIB)
+    assert Client(lab).push("kept", "changed", kept).status == 201
+    with stack.settings_kept():
+        for key, value in settings.items():
+            stack.set(key, value)
+        update = stack.up()
+    client, pod = Client(lab), only_pod(lab, REGISTRY_PODS)["metadata"]["name"]
+    version = lab.kubectl("exec", pod, "--container=registry", "--", "registry", "--version")
+    blob = client.blob("kept", digest_of(kept.layers[0]))
+    has_kept = client.manifest("kept", "changed").body == kept.manifest and blob.body in {kept.layers[0], b""}
+    return Changed(update, version, has_kept, blob, client.push("new", "1", Image.random(MIB)))
+
+
+def test_c33_version_2_8_reads_the_same_bucket_over_tls_with_a_ca_of_ones_own(deployed: Stack, lab: Node) -> None:
+    """The settings of both versions have one form, and both trust `s3Ca`."""
+    tls = {"s3Endpoint": s3.TLS_ENDPOINT, "s3Ca": AUTHORITY.pem}
+    seen = _change(deployed, lab, {**tls, "image": "registry:2.8.2", "allowOutdatedImage": "true"})
+
+    assert "2.8" in seen.version
+    assert seen.has_kept
+    assert (seen.blob.status, seen.push.status) == (200, 201)
+
+
+def test_layers_come_from_the_s3_server_itself_where_that_is_asked_for(deployed: Stack, lab: Node) -> None:
+    """A node has followed the redirect, or there were no proof; without `s3Redirect`, the registry gives all."""
+    seen = _change(deployed, lab, {"s3Redirect": "true"})
+
+    assert ("replaced", "registry-proof-pod") in seen.update.changed
+    assert seen.has_kept
+    assert (seen.blob.status, seen.push.status) == (307, 201)
+    assert seen.blob.headers["location"].startswith(f"{s3.ENDPOINT}/{s3.BUCKET}/")
 
 
 def test_c44_an_empty_bucket_is_no_failure(kind: Kind, server: S3, client: Client, lab: Node) -> None:
