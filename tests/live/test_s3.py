@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,13 +114,15 @@ class Changed:
     push: Reply
 
 
-def _change(stack: Stack, lab: Node, settings: dict[str, str]) -> Changed:
+def _change(stack: Stack, lab: Node, settings: dict[str, str], unset: Sequence[str] = ()) -> Changed:
     """Push an image, change settings, and look for it."""
     kept = Image.random(MIB)
     assert Client(lab).push("kept", "changed", kept).status == 201
     with stack.settings_kept():
         for key, value in settings.items():
             stack.set(key, value)
+        for key in unset:
+            stack.unset(key)
         update = stack.up()
     client, pod = Client(lab), only_pod(lab, REGISTRY_PODS)["metadata"]["name"]
     version = lab.kubectl("exec", pod, "--container=registry", "--", "registry", "--version")
@@ -138,14 +141,30 @@ def test_c33_version_2_8_reads_the_same_bucket_over_tls_with_a_ca_of_ones_own(de
     assert (seen.blob.status, seen.push.status) == (200, 201)
 
 
-def test_layers_come_from_the_s3_server_itself_where_that_is_asked_for(deployed: Stack, lab: Node) -> None:
-    """A node has followed the redirect, or there were no proof; without `s3Redirect`, the registry gives all."""
-    seen = _change(deployed, lab, {"s3Redirect": "true"})
+@pytest.fixture(scope="module")
+def redirected(deployed: Stack, lab: Node) -> Iterator[Changed]:
+    """Layers from the server itself, and the keys in a Secret that is not of the stack."""
+    keys = (f"--from-literal=accessKey={s3.ACCESS_KEY}", f"--from-literal=secretKey={s3.SECRET_KEY}")
+    lab.kubectl("create", "secret", "generic", "keys-of-others", *keys)
+    settings = {"s3Redirect": "true", "s3Secret": "keys-of-others"}
+    yield _change(deployed, lab, settings, ("s3AccessKey", "s3SecretKey"))
+    lab.kubectl("delete", "secret", "keys-of-others")
 
-    assert ("replaced", "registry-proof-pod") in seen.update.changed
-    assert seen.has_kept
-    assert (seen.blob.status, seen.push.status) == (307, 201)
-    assert seen.blob.headers["location"].startswith(f"{s3.ENDPOINT}/{s3.BUCKET}/")
+
+def test_layers_come_from_the_s3_server_itself_where_that_is_asked_for(redirected: Changed) -> None:
+    """A node has followed the redirect, or there were no proof; without `s3Redirect`, the registry gives all."""
+    assert ("replaced", "registry-proof-pod") in redirected.update.changed
+    assert redirected.blob.status == 307
+    assert redirected.blob.headers["location"].startswith(f"{s3.ENDPOINT}/{s3.BUCKET}/")
+
+
+def test_the_keys_may_be_in_a_secret_of_others(redirected: Changed, lab: Node) -> None:
+    """Ours then holds none."""
+    config = lab.get("secret", "registry-config")["data"]["config.yml"]
+
+    assert redirected.has_kept
+    assert redirected.push.status == 201
+    assert "secretkey" not in base64.b64decode(config).decode()
 
 
 def test_c44_an_empty_bucket_is_no_failure(kind: Kind, server: S3, client: Client, lab: Node) -> None:

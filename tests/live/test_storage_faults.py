@@ -179,3 +179,7 @@ def test_what_a_killed_registry_has_acknowledged_is_there(kind: Kind, client: Cl
     assert len(said.manifests) >= ROUNDS
     assert said.lost(clients) == []
     assert kind.damage() == []
+    # Else the search could not tell.
+    link = next(kind.files.rglob("link"))
+    link.write_text("")
+    assert kind.damage() == [str(link)]
