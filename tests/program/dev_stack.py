@@ -33,12 +33,12 @@ Dev = Callable[..., Recorder]
 """Type of the fixture `dev`, which is `run` below."""
 
 
-def run(*, preview: bool = False, encrypted: bool = False, **changes: str) -> Recorder:
-    """Run `__main__.py` with the values of Pulumi.dev.yaml, some of them changed, and give what it registered.
+def run(*, preview: bool = False, encrypted: bool = False, stack: str = "dev", **changes: str) -> Recorder:
+    """Run `__main__.py` with a stack's values, some of them changed, and give what it registered.
 
     `encrypted` is whether the changed ones were set with `--secret`.
     """
-    values, secret = _configuration()
+    values, secret = _configuration(stack)
     values |= {f"{PROJECT}:{key}": value for key, value in changes.items()}
     if encrypted:
         secret += [f"{PROJECT}:{key}" for key in changes]
@@ -58,10 +58,10 @@ def run(*, preview: bool = False, encrypted: bool = False, **changes: str) -> Re
     return recorder
 
 
-def _configuration() -> tuple[dict[str, str], list[str]]:
+def _configuration(name: str) -> tuple[dict[str, str], list[str]]:
     """Give all values as Pulumi passes them, text each, and the keys of those that are secret."""
     project: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
-    stack: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
+    stack: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"]
     secret = [key for key, value in stack.items() if isinstance(value, dict) and "secure" in value]
     values = {f"{PROJECT}:{key}": item["default"] for key, item in project.items() if "default" in item}
     values |= stack | dict.fromkeys(secret, CANARY)
