@@ -49,9 +49,11 @@ def client(lab: Node) -> Client:
 
 def reports(lab: Node, since: datetime) -> list[str]:
     """The lines of the registry's log that tell of collections. A log is rotated, so that old ones may be gone."""
-    words = [f"--since-time={since.isoformat()}", "--container=registry"]
+    words = [f"--since-time={since.isoformat()}", "--timestamps", "--container=registry"]
     lines = lab.kubectl("logs", "deployment/registry", *words).splitlines()
-    return [line for line in lines if line.startswith("collection: ")]
+    stamped = [line.partition(" ") for line in lines if " collection: " in line]
+    # What it was asked for is cut to whole seconds.
+    return [text for stamp, _, text in stamped if stamp > f"{since:%Y-%m-%dT%H:%M:%S.%f}"]
 
 
 def collect(lab: Node, client: Client) -> list[str]:
