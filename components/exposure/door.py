@@ -74,7 +74,9 @@ class Door(ABC):
         `name` and `namespace` are those of the registry's objects, and `node` is its node.
         """
         shows = f"`kubectl get {self.object_with_address} {name} --namespace {namespace}`"
-        return f"have {self.address.host} lead to the address that {shows} shows"
+        # A registry that cannot use its storage is not Ready, and a load balancer then leads nowhere.
+        ready = f"`kubectl get deployment {name} --namespace {namespace}`"
+        return f"see by {ready} that the registry is ready, and have {self.address.host} lead to what {shows} shows"
 
     @property
     def clash(self) -> str:

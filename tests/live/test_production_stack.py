@@ -11,7 +11,7 @@ import pytest
 from tests.live import load_balancer
 from tests.live.harness import Node, Stack
 from tests.live.registry_client import Client, Image
-from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
+from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, REGION, S3, SECRET_KEY
 
 HOST = "192.168.99.201"
 NAMESPACE = "registry"
@@ -19,6 +19,7 @@ PASSWORD = "canary-of-production"
 HERE = {
     "host": HOST,
     "s3Bucket": BUCKET,
+    "s3Region": REGION,
     "nodeTrust": "minikube",
     # What is there without a network.
     "s3Endpoint": ENDPOINT,

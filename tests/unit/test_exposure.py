@@ -336,7 +336,10 @@ def test_annotations_are_kept_as_they_were_given(kind: str) -> None:
         ("nodePort", "open that port on every node", "free that port, or `pulumi config set nodePort <number>`"),
         (
             "loadBalancer",
-            "have 10.0.0.9 lead to the address that `kubectl get service r --namespace s` shows",
+            (
+                "see by `kubectl get deployment r --namespace s` that the registry is ready, and have 10.0.0.9 lead to "
+                "what `kubectl get service r --namespace s` shows"
+            ),
             (
                 "have 10.0.0.9 lead to this registry, or `pulumi config set host <name or address of the load "
                 "balancer>`"
@@ -344,7 +347,10 @@ def test_annotations_are_kept_as_they_were_given(kind: str) -> None:
         ),
         (
             "ingress",
-            "have registry.example.test lead to the address that `kubectl get ingress r --namespace s` shows",
+            (
+                "see by `kubectl get deployment r --namespace s` that the registry is ready, and have "
+                "registry.example.test lead to what `kubectl get ingress r --namespace s` shows"
+            ),
             (
                 "have registry.example.test lead to this registry, or `pulumi config set host <name that leads to "
                 "the ingress controller>`"
