@@ -337,8 +337,8 @@ def test_annotations_are_kept_as_they_were_given(kind: str) -> None:
         (
             "loadBalancer",
             (
-                "see by `kubectl get deployment r --namespace s` that the registry is ready, and have 10.0.0.9 lead "
-                "to what `kubectl get service r --namespace s` shows"
+                "see by `kubectl get deployment r --namespace s` that the registry is ready, and have 10.0.0.9 "
+                "lead to what `kubectl get service r --namespace s` shows"
             ),
             (
                 "have 10.0.0.9 lead to this registry, or `pulumi config set host <name or address of the load "
