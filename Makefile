@@ -12,7 +12,10 @@ PULUMI := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pulumi
 LIVE := $(RUN) -m pytest tests/live --verbose --durations=10
 PULUMI_FLAGS := --stack $(STACK) --non-interactive --color never
 
-.PHONY: help venv up down shell status preview deploy test check bench format pins docs
+# Pulumi is started by these commands, and its Python host takes the interpreter from PATH.
+OPERATIONS := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m operations
+
+.PHONY: help venv up down shell status preview deploy backup restore retention test check bench format pins docs
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -43,6 +46,15 @@ preview: venv ## Show what `up` would change on stack STACK (default dev); needs
 
 deploy: venv ## Bring up stack STACK on its own cluster; needs no lab
 	@$(PULUMI) up --yes $(PULUMI_FLAGS)
+
+backup: venv ## Back up the registry of STACK into the folder TO=...; again to go on after a cut
+	@$(if $(TO),,$(error TO=FOLDER is missing: the folder of the backup))$(OPERATIONS) backup --stack "$(STACK)" --to "$(TO)"
+
+restore: venv ## Restore the backup in the folder FROM=... into the registry of STACK; FORCE=1 moves tags
+	@$(if $(FROM),,$(error FROM=FOLDER is missing: the folder of the backup))$(OPERATIONS) restore --stack "$(STACK)" --from "$(FROM)" $(if $(filter 1,$(FORCE)),--force)
+
+retention: venv ## Show which old tags may go by retentionKeep; APPLY=1 removes them
+	@$(OPERATIONS) retention --stack "$(STACK)" $(if $(filter 1,$(APPLY)),--apply)
 
 check: venv ## Format, lint, types, workflows and unit tests; under a minute
 	@$(VENV)/bin/ruff format --check .

@@ -16,6 +16,7 @@ from .exposure.settings import Exposure
 from .nodes.settings import Nodes
 from .problems import Problems
 from .proof.settings import Proof
+from .retention.settings import Retention
 from .sections import check_types
 from .server.settings import Server
 from .storage.bucket import Bucket
@@ -39,6 +40,7 @@ __all__ = [
     "Plain",
     "Proof",
     "Provided",
+    "Retention",
     "Server",
     "Settings",
 ]
@@ -58,6 +60,7 @@ class Settings:
     access: Access
     nodes: Nodes = field(default_factory=Nodes)
     server: Server = field(default_factory=Server)
+    retention: Retention = field(default_factory=Retention)
     proof: Proof = field(default_factory=Proof)
     cluster: Cluster = field(default_factory=Cluster)
 
@@ -74,6 +77,7 @@ class Settings:
         self.access.check(problems)
         self.nodes.check(problems)
         self.server.check(problems, self.exposure, self.storage)
+        self.retention.check(problems, self.server)
         self.proof.check(problems, self.exposure)
         problems.raise_any()
 

@@ -25,6 +25,7 @@ TITLES = {
     "access": "Accounts and pull secrets",
     "nodes": "Nodes",
     "server": "The registry's Pod",
+    "retention": "Retention",
     "proof": "The proof",
     "cluster": "Place in the cluster",
     "connections": "Connections",

@@ -11,7 +11,7 @@ from lab import images, packages, plugins, preflight, tools
 from lab.cache import Entry
 from lab.ui import Steps
 
-_ROOM_OF_A_PART = 2  # GB; all eleven, from nothing and with Go's own caches, have used 18
+_ROOM_OF_A_PART = 2  # GB; all twelve, from nothing and with Go's own caches, have used 18
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def prepare(left: int = 1) -> tuple[Parts, Steps]:
     for job in missing:
         with steps.step(job.title):
             job.entry.ensure(job.build)
-    programs = [program for name in ("kubernetes", "registry") for program in _programs(entries[name].path, "*")]
+    named = ("kubernetes", "registry", "regctl")
+    programs = [program for name in named for program in _programs(entries[name].path, "*")]
     # Beside a Pulumi of the person's own may lie a Docker CLI that is too new for the node's Docker Engine.
     programs += _programs(pulumi.parent, "pulumi*")
     parts = Parts(

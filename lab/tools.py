@@ -25,6 +25,7 @@ KUBERNETES_PROVIDER_VERSION = "4.25.0"
 REGISTRY_VERSION = "3.1.2"
 VERSITYGW_VERSION = "1.8.0"
 METALLB_VERSION = "0.15.3"
+REGCTL_VERSION = "0.11.7"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
 """The Go module from which Docker Engine 29 is made; the release's own number stands nowhere in it."""
@@ -219,6 +220,11 @@ VERSITYGW = Tool(
     f"versitygw {VERSITYGW_VERSION}, an S3 server for tests (about 1 minute)",
     _build_program("github.com/versity/versitygw/cmd/versitygw", f"main.Version={VERSITYGW_VERSION}"),
 )
+REGCTL = Tool(
+    "regctl",
+    f"regctl {REGCTL_VERSION} (about 20 seconds)",
+    _build_program("github.com/regclient/regclient/cmd/regctl"),
+)
 CONTAINERD = Tool("containerd", f"containerd {CONTAINERD_VERSION} (about 1 minute)", _build_containerd)
 DOCKER = Tool("docker", f"Docker Engine 29, moby {MOBY_VERSION} (about 2 minutes)", _build_docker)
 PAUSE = Tool("pause", "the pause program of Pods", _build_program("."))
@@ -240,4 +246,4 @@ def pulumi_on_path() -> Path | None:
 def needed() -> list[Tool]:
     """All tools that this machine's lab is made of."""
     own = [] if pulumi_on_path() else [PULUMI]
-    return [*own, KUBERNETES, KUBERNETES_PROVIDER, CONTAINERD, DOCKER, REGISTRY, VERSITYGW, PAUSE]
+    return [*own, KUBERNETES, KUBERNETES_PROVIDER, CONTAINERD, DOCKER, REGISTRY, VERSITYGW, REGCTL, PAUSE]

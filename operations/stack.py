@@ -1,0 +1,129 @@
+"""The stack that a command is for: where its registry is, the account there, and what is set for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from components.problems import PROJECT, Problems
+from components.retention.settings import Retention
+from components.sections import SecretText, check_types, key_of
+from components.server.settings import Server
+from components.stack_configuration import KEYS
+
+from .failure import OperationError, RegctlError
+from .regctl import Registry
+
+_SHOWN: Final = 400
+"""Characters of what another program says that are repeated."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as its files and its state tell it. Its secrets are asked for one by one, when they are needed."""
+
+    name: str
+    outputs: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    """What the stack sets, by key, secrets left out."""
+    encrypted: frozenset[str] = frozenset()
+    """Keys of its secrets."""
+
+    @classmethod
+    def read(cls, name: str) -> Stack:
+        """Ask Pulumi. Raises OperationError."""
+        outputs: dict[str, Any] = json.loads(_pulumi(name, "stack", "output", "--json"))
+        if not outputs.get("address"):
+            raise OperationError(f"stack {name} has no output `address`; fix: `pulumi up --stack {name}`")
+        settings, encrypted = {}, set()
+        for full, item in json.loads(_pulumi(name, "config", "--json")).items():
+            key = full.removeprefix(f"{PROJECT}:")
+            if item.get("secret"):
+                encrypted.add(key)
+            elif key in KEYS and "value" in item:
+                settings[key] = _typed(key, item["value"])
+        return cls(name, outputs, settings, frozenset(encrypted))
+
+    def get(self, key: str) -> Any:  # noqa: ANN401 - settings have any type
+        """Give the value of a setting, or its default."""
+        return self.settings.get(key, KEYS[key].default)
+
+    def secret(self, key: str) -> str:
+        """Give the value of a setting that may be encrypted. It comes by a pipe."""
+        return _pulumi(self.name, "config", "get", f"{PROJECT}:{key}").removesuffix("\n")
+
+    def registry(self) -> Registry:
+        """Give the registry, reached and asked once. Raises OperationError.
+
+        The address of nodes comes first: the one for pushes may be `localhost`, which here may be somebody else's.
+        """
+        account = (str(self.get("username")), self.secret("password"))
+        certificates = str(self.outputs.get("ca") or "")
+        encrypted = self.get("tls") != "off"
+        tried = []
+        for address in dict.fromkeys((self.outputs["address"], self.outputs.get("pushAddress"))):
+            if not address:
+                continue
+            registry = Registry(address, certificates=certificates, encrypted=encrypted, account=account)
+            try:
+                registry.answers()
+            except RegctlError as error:
+                tried.append(str(error))
+            else:
+                return registry
+        reasons = "\n  ".join(tried)
+        raise OperationError(
+            f"the registry of stack {self.name} cannot be used from here:\n  {reasons}\n"
+            "fix: run this where one of the addresses can be reached; if the account is refused, `pulumi up` "
+            "brings the password that is set to the registry"
+        )
+
+    def retention(self) -> Retention:
+        """Give what is set for retention, checked as `pulumi up` checks it. Raises OperationError."""
+        problems = Problems()
+        sections = [_section(Retention, self.settings), _section(Server, self.settings)]
+        check_types(problems, sections)
+        retention, server = sections
+        if not problems:
+            retention.check(problems, server)
+        if not problems and retention.retention_keep == 0:
+            with problems.caught("retentionKeep", "`pulumi config set retentionKeep 10`, say"):
+                raise ValueError("must be set to the number of tags that stay")
+        if problems:
+            raise OperationError("\n  ".join(["The settings cannot work:", *problems]))
+        return retention  # type: ignore[no-any-return]
+
+
+def _section(kind: Any, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any section
+    return kind(
+        **{item.name: settings[key_of(item.name)] for item in fields(kind) if key_of(item.name) in settings}
+    )
+
+
+def _typed(key: str, text: str) -> Any:  # noqa: ANN401 - settings have any type
+    if KEYS[key].type in {str, SecretText}:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _pulumi(stack: str, *words: str) -> str:
+    if not shutil.which("pulumi"):
+        raise OperationError("pulumi is not on PATH; fix: https://www.pulumi.com/docs/iac/download-install/")
+    result = subprocess.run(
+        ["pulumi", *words, "--stack", stack, "--non-interactive", "--color", "never"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        said = " ".join(result.stderr.split())[:_SHOWN]
+        raise OperationError(f"`pulumi {' '.join(words)} --stack {stack}` failed: {said}")
+    return result.stdout
