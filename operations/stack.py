@@ -63,7 +63,8 @@ class Stack:
         """
         account = (str(self.get("username")), self.secret("password"))
         certificates = str(self.outputs.get("ca") or "")
-        encrypted = self.get("tls") != "off"
+        # Behind an ingress, `tls` does not tell what clients speak; the command that people paste does.
+        encrypted = "http://" not in str((self.outputs.get("commands") or {}).get("catalog"))
         tried = []
         for address in dict.fromkeys((self.outputs["address"], self.outputs.get("pushAddress"))):
             if not address:

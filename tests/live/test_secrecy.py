@@ -17,26 +17,7 @@ import pytest
 from tests.authority import Authority, key_pem
 from tests.live.canaries import Canary, Hunt, files, key_canaries
 from tests.live.harness import Node, Stack
-
-_SAMPLER = """
-import base64, json, pathlib, sys
-folder = pathlib.Path(sys.argv[1])
-seen = set()
-with (folder / "samples").open("w") as log:
-    while not (folder / "stop").exists():
-        for process in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                sample = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
-            except OSError:
-                continue
-            if sample not in seen:
-                seen.add(sample)
-                print(json.dumps([base64.b64encode(part).decode() for part in sample]), file=log, flush=True)
-"""
-"""Notes arguments and variables of every process on the node, until the file `stop` is there."""
-
-
-_PLANTED = "an-argument-that-the-sampler-has-to-see"
+from tests.live.sampler import PLANTED, sampled
 
 
 def _password(name: str) -> Canary:
@@ -58,12 +39,8 @@ class Story:
 @pytest.fixture(scope="module")
 def samples(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file that gets a line for each process seen."""
-    folder = tmp_path_factory.mktemp("sampler")
-    process = lab.start_process(["python3", "-c", _SAMPLER, str(folder)], folder / "output")
-    yield folder / "samples"
-    (folder / "stop").touch()
-    process.wait(timeout=20)
-    assert (folder / "output").read_bytes() == b""
+    with sampled(lab, tmp_path_factory.mktemp("sampler")) as file:
+        yield file
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +57,7 @@ def story(lab: Node, stack: Stack, samples: Path) -> Story:
         prints[f"{time} preview"] = stack.preview("--diff", *loud).output.encode()
         prints[f"{time} up"] = stack.up("--diff", *loud).output.encode()
         canaries += _secrets_of(lab, stack, time)
-    lab.run(["sh", "-c", "sleep 1; :", _PLANTED])
+    lab.run(["sh", "-c", "sleep 1; :", PLANTED])
     for words in (
         ("stack", "output", "--json"),
         ("stack", "export"),
@@ -247,7 +224,7 @@ def test_c47_process_arguments_hold_no_secret(story: Story) -> None:
 
     assert any("pulumi up" in words for words in arguments)
     assert any("registry serve" in words for words in arguments)
-    assert any(_PLANTED in words for words in arguments), "the sampler missed a process that was surely there"
+    assert any(PLANTED in words for words in arguments), "the sampler missed a process that was surely there"
     assert story.hunt.found(arguments) == set()
 
 

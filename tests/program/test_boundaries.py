@@ -16,6 +16,7 @@ from components.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 COMPONENTS = ROOT / "components"
 MODULES = sorted(COMPONENTS.rglob("*.py"))
+OPERATIONS = sorted((ROOT / "operations").glob("*.py"))
 CONCERNS = [item.name for item in fields(Settings)]
 """Folders in the order in which their sections are checked; `cluster` holds what all of them share."""
 PROVIDERS = ("pulumi_kubernetes", "pulumi_docker")
@@ -132,7 +133,7 @@ def test_only_one_module_reads_the_configuration() -> None:
     assert (ROOT / "__main__.py").read_text(encoding="utf-8").count("Config") == 1
 
 
-@pytest.mark.parametrize("file", [ROOT / "__main__.py", *MODULES], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [ROOT / "__main__.py", *MODULES, *OPERATIONS], ids=lambda file: file.name)
 def test_product_uses_nothing_of_lab_and_tests(file: Path) -> None:
     """It is deployed without them."""
     assert {"lab", "tests", "bench"}.isdisjoint(packages(file))

@@ -177,7 +177,7 @@ def test_a_cold_build_wants_room_in_the_cache(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(LabError) as refused:
         parts.prepare()
     assert str(refused.value) == (
-        f"{tmp_path} has 3.0 GB free, and building the lab's tools takes 22 GB: free some, "
+        f"{tmp_path} has 3.0 GB free, and building the lab's tools takes 24 GB: free some, "
         "or set XDG_CACHE_HOME to a folder on a larger disk."
     )
 
