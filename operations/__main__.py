@@ -58,7 +58,8 @@ def _backup(chosen: argparse.Namespace) -> int:
     find()
     folder = Path(chosen.to).absolute()
     registry = Stack.read(chosen.stack).registry()
-    folder.mkdir(parents=True, exist_ok=True)
+    # Whoever may read the folder may read all images.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with Progress(folder / "backup.log") as progress:
         return back_up(registry, folder, progress)
 

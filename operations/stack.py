@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from components.problems import PROJECT, Problems
@@ -24,29 +25,35 @@ _SHOWN: Final = 400
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as its files and its state tell it. Its secrets are asked for one by one, when they are needed."""
+    """A stack as its files and its state tell it."""
 
     name: str
     outputs: Mapping[str, Any]
     settings: Mapping[str, Any]
     """What the stack sets, by key, secrets left out."""
+    password: str = field(repr=False)
+    """That of the account `username`: all commands need it. Other secrets are asked for one by one."""
     encrypted: frozenset[str] = frozenset()
     """Keys of its secrets."""
 
     @classmethod
     def read(cls, name: str) -> Stack:
-        """Ask Pulumi. Raises OperationError."""
-        outputs: dict[str, Any] = json.loads(_pulumi(name, "stack", "output", "--json"))
+        """Ask Pulumi, all at once since each answer takes it a second. Raises OperationError."""
+        with ThreadPoolExecutor() as threads:
+            asked = threads.submit(_pulumi, name, "stack", "output", "--json")
+            configured = threads.submit(_pulumi, name, "config", "--json")
+            secret = threads.submit(_secret, name, "password")
+        outputs: dict[str, Any] = json.loads(asked.result())
         if not outputs.get("address"):
             raise OperationError(f"stack {name} has no output `address`; fix: `pulumi up --stack {name}`")
         settings, encrypted = {}, set()
-        for full, item in json.loads(_pulumi(name, "config", "--json")).items():
+        for full, item in json.loads(configured.result()).items():
             key = full.removeprefix(f"{PROJECT}:")
             if item.get("secret"):
                 encrypted.add(key)
             elif key in KEYS and "value" in item:
                 settings[key] = _typed(key, item["value"])
-        return cls(name, outputs, settings, frozenset(encrypted))
+        return cls(name, outputs, settings, secret.result(), frozenset(encrypted))
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - settings have any type
         """Give the value of a setting, or its default."""
@@ -54,14 +61,14 @@ class Stack:
 
     def secret(self, key: str) -> str:
         """Give the value of a setting that may be encrypted. It comes by a pipe."""
-        return _pulumi(self.name, "config", "get", f"{PROJECT}:{key}").removesuffix("\n")
+        return _secret(self.name, key)
 
     def registry(self) -> Registry:
         """Give the registry, reached and asked once. Raises OperationError.
 
         The address of nodes comes first: the one for pushes may be `localhost`, which here may be somebody else's.
         """
-        account = (str(self.get("username")), self.secret("password"))
+        account = (str(self.get("username")), self.password)
         certificates = str(self.outputs.get("ca") or "")
         # Behind an ingress, `tls` does not tell what clients speak; the command that people paste does.
         encrypted = "http://" not in str((self.outputs.get("commands") or {}).get("catalog"))
@@ -112,6 +119,10 @@ def _typed(key: str, text: str) -> Any:  # noqa: ANN401 - settings have any type
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _secret(stack: str, key: str) -> str:
+    return _pulumi(stack, "config", "get", f"{PROJECT}:{key}").removesuffix("\n")
 
 
 def _pulumi(stack: str, *words: str) -> str:

@@ -67,6 +67,7 @@ def _pulumi(folder: Path, outputs: dict[str, object], config: dict[str, object])
     _program(
         folder / "pulumi",
         f'case "$*" in "stack output"*) cat {folder}/outputs ;; "config --json"*) cat {folder}/config ;; '
+        '"config get private-registry:password"*) echo canary-canary ;; '
         '*) echo "error: no such stack" >&2; exit 255 ;; esac',
     )
 
@@ -105,6 +106,8 @@ def test_settings_are_read_with_their_types_and_without_secrets(programs: Path) 
     stack = Stack.read("dev")
 
     assert stack.encrypted == {"password"}
+    assert stack.password == "canary-canary"
+    assert "canary" not in repr(stack)
     assert (stack.get("username"), stack.get("tls")) == ("123", "generated")
     assert stack.retention().retention_tags == ("pr-*",)
     assert stack.retention().retention_keep == 3
