@@ -285,6 +285,32 @@ def test_a_flipped_byte_is_named_and_nothing_of_that_image_is_pushed(
     assert_all_there(operator, content)
 
 
+def test_what_the_registry_has_lost_is_named_and_all_else_is_backed_up(
+    operator: Operator, content: Content, lab: Node, tmp_path: Path
+) -> None:
+    """A layer's file is gone from the disk, and a repository has lost its only tag."""
+    client = operator.client()
+    lost, untagged = made(1, 1000), made(1, 1000)
+    assert client.push("lost", "v1", lost).status == 201
+    assert client.push("untagged", "v1", untagged).status == 201
+    assert client.request("DELETE", "/v2/untagged/manifests/v1").status == 202
+    layer = digest_of(lost.layers[0])[7:]
+    data = f"/data/registry/registry/docker/registry/v2/blobs/sha256/{layer[:2]}/{layer}/data"
+    lab.run(["rm", data])
+    failed = operator.run("backup", "--to", str(tmp_path / "backup"), check=False)
+    listed = json.loads((tmp_path / "backup" / "backup.json").read_text())
+    lab.run(["rm", "-r", "/data/registry/registry/docker/registry/v2/repositories/lost"])
+
+    assert failed.returncode == 1
+    assert "MISSING lost:v1: regctl blob get: " in failed.stdout
+    assert "without tags, hence without anything to back up: untagged" in failed.stdout
+    assert "lost" not in listed["images"]
+    assert len(listed["missing"]) == 1
+    assert {tag: listed["images"]["solo"][tag] for tag in ("v1", "multi")} == {
+        tag: content.digests["solo", tag] for tag in ("v1", "multi")
+    }
+
+
 def test_retention_shows_first_and_removes_what_no_pod_uses(operator: Operator, lab: Node) -> None:
     """A Pod runs the oldest build; a tag without a pattern has the image of another old one."""
     client = operator.client()
@@ -353,32 +379,6 @@ def test_without_removal_allowed_nothing_is_touched(operator: Operator) -> None:
     assert "`pulumi config set deleteEnabled true`" in by_settings.stderr
     assert "the registry refuses to remove anything" in by_registry.stderr
     assert digest.status == 200
-
-
-def test_what_the_registry_has_lost_is_named_and_all_else_is_backed_up(
-    operator: Operator, content: Content, lab: Node, tmp_path: Path
-) -> None:
-    """A layer's file is gone from the disk, and a repository has lost its only tag."""
-    client = operator.client()
-    lost, untagged = made(1, 1000), made(1, 1000)
-    assert client.push("lost", "v1", lost).status == 201
-    assert client.push("untagged", "v1", untagged).status == 201
-    assert client.request("DELETE", "/v2/untagged/manifests/v1").status == 202
-    layer = digest_of(lost.layers[0])[7:]
-    data = f"/data/registry/registry/docker/registry/v2/blobs/sha256/{layer[:2]}/{layer}/data"
-    lab.run(["rm", data])
-    failed = operator.run("backup", "--to", str(tmp_path / "backup"), check=False)
-    listed = json.loads((tmp_path / "backup" / "backup.json").read_text())
-    lab.run(["rm", "-r", "/data/registry/registry/docker/registry/v2/repositories/lost"])
-
-    assert failed.returncode == 1
-    assert "MISSING lost:v1: regctl blob get: " in failed.stdout
-    assert "without tags, hence without anything to back up: untagged" in failed.stdout
-    assert "lost" not in listed["images"]
-    assert len(listed["missing"]) == 1
-    assert {tag: listed["images"]["solo"][tag] for tag in ("v1", "multi")} == {
-        tag: content.digests["solo", tag] for tag in ("v1", "multi")
-    }
 
 
 def test_the_password_is_in_no_argument_output_or_file(
