@@ -149,7 +149,7 @@ def _remove(registry: Registry, verdicts: Sequence[Verdict], gone: Sequence[Verd
         progress.say(line)
     if changed:
         progress.say(f"{changed} tags were pushed anew or removed meanwhile, and were left alone")
-    progress.say(f"removed {removed} tags; their space is free after the next collection")
+    progress.say(f"removed {removed} tags; their space is free after the next collection with collectionUntagged")
     return 1 if problems else 0
 
 
