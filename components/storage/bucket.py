@@ -1,6 +1,7 @@
 """The images in a bucket of an S3-compatible server: its rules, and how the registry is told of it."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -8,22 +9,14 @@ from urllib.parse import urlsplit
 
 from .. import pem
 from ..cluster.names import check_object_name
-from ..cluster.placement import on_node
-from ..cluster.pods import HARDENED
 from ..problems import Problems
 from ..sections import SecretText, config_set, is_known
 from ..shown import shown
+from .store import AT_A_PORT_OF_ITS_NODE, Store
 
 if TYPE_CHECKING:
     # The SDK is loaded while the providers start, and they need the settings first.
-    from pulumi_kubernetes.core.v1 import (
-        AffinityArgsDict,
-        ContainerArgsDict,
-        EnvVarArgsDict,
-        PodSecurityContextArgsDict,
-        SecurityContextArgsDict,
-        VolumeMountArgsDict,
-    )
+    from pulumi_kubernetes.core.v1 import EnvVarArgsDict
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
@@ -36,11 +29,9 @@ _KEYS: Final = "`pulumi config set --secret s3AccessKey`, and `pulumi config set
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bucket:
+class Bucket(Store):
     """A bucket, with keys, with a Secret that has them, or with none where the Pod's own identity serves."""
 
-    node: str = ""
-    tolerate_taints: bool = True
     s3_bucket: str = ""
     s3_region: str = "us-east-1"
     s3_endpoint: str = ""
@@ -51,23 +42,11 @@ class Bucket:
     s3_ca: str = field(default="", repr=False)
     s3_redirect: bool = False
 
-    remove_data: ClassVar = False
-    """The owner of a bucket empties it by his own tools."""
     is_shared: ClassVar = True
-    sharing_rule: ClassVar = ""
-    folder: ClassVar = ""
-    warnings: ClassVar[tuple[str, ...]] = ()
-    pod_security: ClassVar["PodSecurityContextArgsDict"] = {}
-    owner: ClassVar["SecurityContextArgsDict"] = HARDENED
-    mounts: ClassVar[list["VolumeMountArgsDict"]] = []
 
     def check(self, problems: Problems, *, needs_node: bool) -> None:
         """Report what cannot work. With `needs_node`, clients reach the registry at a port of one node."""
-        with problems.caught("node", f"{config_set('node <name>')} (`kubectl get nodes` lists names)"):
-            if self.node:
-                check_object_name(self.node)
-            elif needs_node:
-                raise ValueError("must be set while exposure is hostPort: host is the address of one node")
+        self.check_node(problems, AT_A_PORT_OF_ITS_NODE if needs_node else "")
         with problems.caught("s3Bucket", config_set("s3Bucket <name>")):
             if not self.s3_bucket:
                 raise ValueError("must be set while storage is s3")
@@ -151,11 +130,6 @@ class Bucket:
         return "/".join(part for part in ("s3:", self.s3_endpoint, self.s3_bucket, self.s3_prefix) if part)
 
     @property
-    def affinity(self) -> "AffinityArgsDict | None":
-        """Pins a Pod to the node that is named."""
-        return on_node(self.node) if self.node else None
-
-    @property
     def environment(self) -> "tuple[EnvVarArgsDict, ...]":
         """Variables of the registry's container."""
         if not self.s3_secret:
@@ -166,15 +140,11 @@ class Bucket:
         )
 
     @property
-    def files(self) -> dict[str, str]:
+    def files(self) -> Mapping[str, str]:
         """Files in the folder of the registry's configuration, in which its TLS looks for CAs too."""
         return {_CA_FILE: self.authorities} if self.authorities else {}
 
-    def init_containers(self, _: str) -> "list[ContainerArgsDict]":
-        """None: there is no folder to own."""
-        return []
-
-    def driver(self, secrets: list[str]) -> dict[str, object]:
+    def driver(self, secrets: Sequence[str]) -> dict[str, object]:
         """Give its part of the registry's configuration. It holds the keys and so is a secret."""
         s3: dict[str, object] = {"bucket": self.s3_bucket, "region": self.s3_region}
         if self.s3_prefix:

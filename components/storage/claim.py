@@ -1,28 +1,21 @@
 """The images in a volume that the cluster provides: the rules of a PersistentVolumeClaim, new or existing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..cluster.names import check_object_name
-from ..cluster.placement import on_node
-from ..cluster.pods import HARDENED, OWNER
+from ..cluster.pods import OWNER
 from ..problems import PROJECT, Problems
 from ..quantities import bytes_of
-from ..sections import SecretText, config_set, key_of
+from ..sections import config_set, key_of
 from ..shown import shown
 from .paths import IMAGES, VOLUME
+from .store import AT_A_PORT_OF_ITS_NODE, Store
 
 if TYPE_CHECKING:
     # The SDK is loaded while the providers start, and they need the settings first.
-    from pulumi_kubernetes.core.v1 import (
-        AffinityArgsDict,
-        ContainerArgsDict,
-        EnvVarArgsDict,
-        PodSecurityContextArgsDict,
-        SecurityContextArgsDict,
-        VolumeMountArgsDict,
-    )
+    from pulumi_kubernetes.core.v1 import PodSecurityContextArgsDict, VolumeMountArgsDict
 
 _SHARED: Final = "ReadWriteMany"
 _ACCESS_MODES: Final = ("ReadWriteOnce", "ReadWriteOncePod", _SHARED)
@@ -31,24 +24,15 @@ _LEAST: Final = "1Mi"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(Store):
     """A PersistentVolumeClaim. The one that is made here stays when the stack is destroyed."""
 
-    node: str = ""
-    tolerate_taints: bool = True
     claim_name: str = ""
     claim_class: str = ""
     claim_size: str = "10Gi"
     claim_access_mode: str = "ReadWriteOnce"
     remove_data: bool = False
 
-    folder: ClassVar = ""
-    """None of a node's own."""
-    secrets: ClassVar[tuple[SecretText, ...]] = ()
-    environment: ClassVar[tuple["EnvVarArgsDict", ...]] = ()
-    files: ClassVar[dict[str, str]] = {}
-    owner: ClassVar["SecurityContextArgsDict"] = HARDENED
-    """Who may remove the files."""
     pod_security: ClassVar["PodSecurityContextArgsDict"] = {
         "fs_group": OWNER,
         # Else each start would look at every file.
@@ -58,11 +42,7 @@ class Claim:
 
     def check(self, problems: Problems, *, needs_node: bool) -> None:
         """Report what cannot work. With `needs_node`, clients reach the registry at a port of one node."""
-        with problems.caught("node", f"{config_set('node <name>')} (`kubectl get nodes` lists names)"):
-            if self.node:
-                check_object_name(self.node)
-            elif needs_node:
-                raise ValueError("must be set while exposure is hostPort: host is the address of one node")
+        self.check_node(problems, AT_A_PORT_OF_ITS_NODE if needs_node else "")
         for name, value in (("claimName", self.claim_name), ("claimClass", self.claim_class)):
             with problems.caught(name, config_set(f"{name} <name>")):
                 if value:
@@ -134,19 +114,10 @@ class Claim:
         return (removal,)
 
     @property
-    def affinity(self) -> "AffinityArgsDict | None":
-        """Pins a Pod to the node that is named; else the volume decides."""
-        return on_node(self.node) if self.node else None
-
-    @property
     def mounts(self) -> "list[VolumeMountArgsDict]":
         """The mounts for a container's spec."""
         return [{"name": VOLUME, "mount_path": IMAGES}]
 
-    def init_containers(self, _: str) -> "list[ContainerArgsDict]":
-        """None: the kubelet gives the volume to the registry."""
-        return []
-
-    def driver(self, _: list[str]) -> dict[str, object]:
+    def driver(self, _: Sequence[str]) -> dict[str, object]:
         """Give its part of the registry's configuration."""
         return {"filesystem": {"rootdirectory": IMAGES}}

@@ -3,28 +3,21 @@
 From this kind of storage follow the strategy and the number of Pods: a folder of one node has one writer at a time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ..cluster.names import check_object_name
-from ..cluster.placement import on_node
 from ..cluster.pods import OWNER, RESOURCES_OF_A_STEP, ROOT
 from ..problems import PROJECT, Problems
-from ..sections import SecretText, config_set
+from ..sections import config_set
 from .folders import host_folder
 from .paths import IMAGES, VOLUME
+from .store import Store
 
 if TYPE_CHECKING:
     # The SDK is loaded while the providers start, and they need the settings first.
-    from pulumi_kubernetes.core.v1 import (
-        AffinityArgsDict,
-        ContainerArgsDict,
-        EnvVarArgsDict,
-        PodSecurityContextArgsDict,
-        SecurityContextArgsDict,
-        VolumeMountArgsDict,
-    )
+    from pulumi_kubernetes.core.v1 import ContainerArgsDict, SecurityContextArgsDict, VolumeMountArgsDict
 
 _ALL_OWNERS: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 """What root needs for files of any owner and mode. The Pod Security level baseline allows these."""
@@ -39,22 +32,13 @@ chown {OWNER}:{OWNER} {IMAGES}
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostFolder:
+class HostFolder(Store):
     """A folder of one node; the images are in its subfolder `registry`, as in the tutorial."""
 
-    node: str = ""
-    tolerate_taints: bool = True
     host_path: str = "/data/registry"
     remove_data: bool = False
 
-    is_shared: ClassVar = False
-    """Whether several Pods may write at a time."""
     sharing_rule: ClassVar = "images lie in a folder of one node, where a second Pod would write the same files"
-    """Why only one Pod may write."""
-    secrets: ClassVar[tuple[SecretText, ...]] = ()
-    environment: ClassVar[tuple["EnvVarArgsDict", ...]] = ()
-    files: ClassVar[dict[str, str]] = {}
-    pod_security: ClassVar["PodSecurityContextArgsDict"] = {}
     owner: ClassVar["SecurityContextArgsDict"] = {
         **ROOT,
         "capabilities": {"drop": ["ALL"], "add": list(_ALL_OWNERS)},
@@ -66,12 +50,9 @@ class HostFolder:
 
     def check(self, problems: Problems, *, needs_node: bool) -> None:  # noqa: ARG002 - it always names one
         """Report what cannot work."""
-        with problems.caught("node", f"{config_set('node <name>')} (`kubectl get nodes` lists names)"):
-            if not self.node:
-                raise ValueError(
-                    "must be set: images lie on one node's disk, and on another node the registry would be empty"
-                )
-            check_object_name(self.node)
+        self.check_node(
+            problems, ": images lie on one node's disk, and on another node the registry would be empty"
+        )
         with problems.caught("hostPath", config_set("hostPath /data/registry")):
             host_folder(self.host_path)
 
@@ -97,16 +78,11 @@ class HostFolder:
         return (removal,)
 
     @property
-    def affinity(self) -> "AffinityArgsDict":
-        """Pins a Pod to the node that has the folder."""
-        return on_node(self.node)
-
-    @property
     def mounts(self) -> "list[VolumeMountArgsDict]":
         """The mounts for a container's spec."""
         return [{"name": VOLUME, "mount_path": IMAGES, "sub_path": "registry"}]
 
-    def driver(self, _: list[str]) -> dict[str, object]:
+    def driver(self, _: Sequence[str]) -> dict[str, object]:
         """Give its part of the registry's configuration."""
         return {"filesystem": {"rootdirectory": IMAGES}}
 
