@@ -13,7 +13,8 @@ import http.client
 import json
 import os
 import ssl
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,6 +45,26 @@ def network_of(node: Node) -> Iterator[None]:
 def _enter(namespace: int) -> None:
     if _libc.setns(namespace, _CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "the network could not be entered")
+
+
+@contextmanager
+def busy(clients: int, work: Callable[[int], None]) -> Iterator[None]:
+    """Have clients work meanwhile, over and over, a thread each; `work` is given the client's number."""
+    stop = threading.Event()
+
+    def again_and_again(number: int) -> None:
+        while not stop.is_set():
+            work(number)
+
+    threads = [threading.Thread(target=again_and_again, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def digest_of(content: bytes) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.live.harness import Node, Stack
 from tests.live.observation import until
-from tests.live.registry_client import FAILURES, IMAGE_INDEX, IMAGE_MANIFEST, Client, Image, digest_of
+from tests.live.registry_client import FAILURES, IMAGE_INDEX, IMAGE_MANIFEST, Client, Image, busy, digest_of
 
 ROUNDS = int(os.environ.get("COLLECTIONS", "3"))
 CLIENTS = 4
@@ -132,43 +131,28 @@ class Pushes:
 
     acknowledged: list[tuple[str, Image]] = field(default_factory=list)
     refused: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
 
-    @classmethod
-    @contextmanager
-    def going_on(cls, node: Node, shared: bytes) -> Iterator[Pushes]:
-        """Push meanwhile; all images have one layer in common, whose last image goes and comes again."""
-        seen = cls()
-        threads = [threading.Thread(target=seen._push, args=(node, number, shared)) for number in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
+    def push(self, node: Node, shared: bytes, number: int) -> None:
+        """Push one image; all have one layer in common, whose last image goes and comes again."""
+        client = Client(node)
+        image = Image((shared, os.urandom(MIB // 4)), json.dumps({"made": os.urandom(8).hex()}).encode())
+        tag = f"{number}-{len(self.acknowledged)}"
         try:
-            yield seen
+            done = client.push("busy", tag, image).status == 201
+        except FAILURES:
+            done = False
         finally:
-            seen._stop.set()
-            for thread in threads:
-                thread.join()
-
-    def _push(self, node: Node, number: int, shared: bytes) -> None:
-        client, count = Client(node), 0
-        while not self._stop.is_set():
-            image = Image((shared, os.urandom(MIB // 4)), json.dumps({"made": os.urandom(8).hex()}).encode())
-            tag = f"{number}-{count}"
-            try:
-                done = client.push("busy", tag, image).status == 201
-            except FAILURES:
-                done = False
-            if done:
-                self.acknowledged.append((tag, image))
-                count += 1
-            else:
-                self.refused += 1
-        client.close()
+            client.close()
+        if done:
+            self.acknowledged.append((tag, image))
+        else:
+            self.refused += 1
 
 
 def test_no_acknowledged_image_is_damaged_by_collections_among_pushes(lab: Node, client: Client) -> None:
     """Each was pushed whole, before a collection or after it."""
-    with Pushes.going_on(lab, os.urandom(MIB)) as seen:
+    seen = Pushes()
+    with busy(CLIENTS, partial(seen.push, lab, os.urandom(MIB))):
         for _ in range(ROUNDS):
             report = collect(lab, client)
             assert "collection: ended with code 0" in report

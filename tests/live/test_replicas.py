@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.live.harness import Node, Stack
-from tests.live.registry_client import FAILURES, Client, Image, digest_of
+from tests.live.registry_client import FAILURES, Client, Image, busy, digest_of
 from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
 
 ADDRESS = "192.168.99.100:30500"
@@ -54,39 +53,23 @@ class Pushes:
 
     done: int = 0
     failed: list[str] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
 
-    @classmethod
-    @contextmanager
-    def going_on(cls, node: Node) -> Iterator[Pushes]:
-        """Push and pull meanwhile, in several threads."""
-        seen = cls()
-        threads = [threading.Thread(target=seen._push, args=(node, number)) for number in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
+    def push(self, node: Node, number: int) -> None:
+        """Push one image and pull it."""
+        # A connection for each, as each push of people makes its own.
+        client, image = Client(node, address=ADDRESS, authority=AUTHORITY), Image.random(MIB, MIB, MIB)
         try:
-            yield seen
+            reply = client.push(f"rolling/{number}", "latest", image)
+            if reply.status != 201:
+                self.failed.append(f"push: {reply.status} {reply.body[:200]!r}")
+            elif not client.has(f"rolling/{number}", image.digest, image):
+                self.failed.append("pull: not what was pushed")
+            else:
+                self.done += 1
+        except FAILURES as problem:
+            self.failed.append(repr(problem))
         finally:
-            seen._stop.set()
-            for thread in threads:
-                thread.join()
-
-    def _push(self, node: Node, number: int) -> None:
-        while not self._stop.is_set():
-            # A connection for each, as each push of people makes its own.
-            client, image = Client(node, address=ADDRESS, authority=AUTHORITY), Image.random(MIB, MIB, MIB)
-            try:
-                reply = client.push(f"rolling/{number}", "latest", image)
-                if reply.status != 201:
-                    self.failed.append(f"push: {reply.status} {reply.body[:200]!r}")
-                elif not client.has(f"rolling/{number}", image.digest, image):
-                    self.failed.append("pull: not what was pushed")
-                else:
-                    self.done += 1
-            except FAILURES as problem:
-                self.failed.append(repr(problem))
-            finally:
-                client.close()
+            client.close()
 
 
 def addresses_of_pods(lab: Node) -> list[str]:
@@ -120,7 +103,8 @@ def test_c34_an_upload_that_begins_on_one_replica_ends_on_another(lab: Node) -> 
 def test_c37_a_rolling_restart_cuts_no_push_and_no_pull(lab: Node) -> None:
     """The old Pods finish what they have begun, and new connections go to Pods that are ready."""
     before = set(addresses_of_pods(lab))
-    with Pushes.going_on(lab) as seen:
+    seen = Pushes()
+    with busy(CLIENTS, partial(seen.push, lab)):
         for _ in range(RESTARTS):
             lab.kubectl("rollout", "restart", "deployment/registry")
             lab.kubectl("rollout", "status", "deployment/registry", "--timeout=180s")
@@ -136,7 +120,8 @@ def test_c37_without_the_drain_the_same_restart_is_noticed(deployed: Stack, lab:
     patch = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 0, "containers": [container]}}}}
     lab.kubectl("patch", "deployment/registry", f"--patch={json.dumps(patch)}")
     lab.kubectl("rollout", "status", "deployment/registry", "--timeout=180s")
-    with Pushes.going_on(lab) as seen:
+    seen = Pushes()
+    with busy(CLIENTS, partial(seen.push, lab)):
         for _ in range(RESTARTS + 3):
             if seen.failed:
                 break
