@@ -72,6 +72,7 @@ class PrivateRegistry(pulumi.ComponentResource):
                 # While the registry is stopped, it needs no port.
                 *([Port(storage.node, port)] if port and not storage.remove_data else []),
             ],
+            of_the_cluster=[exposure.taken] if exposure.taken else [],
             timeout_seconds=cluster.timeout_seconds,
             namespaces_are_made_here=bool(opts and opts.depends_on),
         )

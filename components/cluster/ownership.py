@@ -52,6 +52,8 @@ class Wanted:
     pull_namespaces: Sequence[str]
     of_the_node: Sequence[Port | Folder]
     """All of one node; empty if none is taken."""
+    of_the_cluster: Sequence[str] = ()
+    """What else only one registry can have, as messages call it."""
     timeout_seconds: int
     namespaces_are_made_here: bool
     """The program makes the namespaces itself: its preview does not find them."""
@@ -128,7 +130,7 @@ class Ownership:
             return
         claims = _CLAIMS.setdefault(root, {})
         provider = self._parent.get_provider("kubernetes:core/v1:Secret")
-        wanted: list[object] = [*self._places, *self._wanted.of_the_node]
+        wanted: list[object] = [*self._places, *self._wanted.of_the_node, *self._wanted.of_the_cluster]
         both = [
             f'{place} is that of the registry "{claims[provider, place]}" too'
             for place in wanted

@@ -31,6 +31,8 @@ class Door(ABC):
 
     opens_later: ClassVar[bool] = False
     """Whether clients may come too early: nodes, load balancers and controllers learn of a new Pod by and by."""
+    shows_another_certificate_first: ClassVar[bool] = False
+    """Whether something has a certificate of its own there until it knows of the registry."""
     object_with_address: ClassVar[str] = ""
     """The kind of the object whose status shows the address, if there is one."""
 
@@ -43,6 +45,11 @@ class Door(ABC):
     def port_on_node(self) -> int | None:
         """The port that the registry's Pod takes of its node."""
         return None
+
+    @property
+    def taken(self) -> str:
+        """What else no other registry of the cluster can have; empty if there is nothing."""
+        return f"address {self.address}"
 
     @property
     def service_port(self) -> int:

@@ -25,6 +25,11 @@ class HostPort(Door):
         return self.port
 
     @property
+    def taken(self) -> str:
+        """The port is of one node: on another, another registry may have it."""
+        return ""
+
+    @property
     def pushed_to(self) -> str:
         """The Docker Engine is on the node unless another host is set."""
         return self.push_host or "localhost"

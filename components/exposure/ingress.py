@@ -48,6 +48,7 @@ class Ingress(Door):
     port_key: ClassVar = ""
     host_fix: ClassVar = config_set("host <name that leads to the ingress controller>")
     opens_later: ClassVar = True
+    shows_another_certificate_first: ClassVar = True
     object_with_address: ClassVar = "ingress"
 
     def __post_init__(self) -> None:

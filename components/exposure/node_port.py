@@ -30,6 +30,11 @@ class NodePort(Door):
         return self.node_port
 
     @property
+    def taken(self) -> str:
+        """What no other registry of the cluster can have."""
+        return f"port {self.node_port} of all nodes"
+
+    @property
     def service_port(self) -> int:
         """The port of the Service, for Pods in the cluster."""
         return 5000

@@ -60,7 +60,7 @@ def explain_push(
         if tries == 1:
             began = now
         pause = pause_after(tries, now - began, within)
-        if pause and exposure.opens_later and may_open(args.errors[0], address):
+        if pause and exposure.opens_later and may_open(args.errors[0], exposure):
             if tries == 1:
                 pulumi.log.info(f"{address} does not lead to the registry yet: the push is tried for {within} s")
             await asyncio.sleep(pause)
@@ -86,11 +86,12 @@ def pause_after(tries: int, waited: float, within: int) -> int:
     return _PAUSES[tries - 1] if tries <= len(_PAUSES) else _PAUSE
 
 
-def may_open(error: str, address: Address) -> bool:
+def may_open(error: str, exposure: Exposure) -> bool:
     """Whether a push failed since the way to the registry is not open, or not open yet."""
     if _OF_THE_BASE_IMAGE.search(error):
         return False
-    return bool(_NO_ROUTE.search(error)) or (_is_ours(error, address) and cause_of(error) in _NOT_YET)
+    causes = _NOT_YET | ({Cause.OTHER_NAMES} if exposure.shows_another_certificate_first else set())
+    return bool(_NO_ROUTE.search(error)) or (_is_ours(error, exposure.push_address) and cause_of(error) in causes)
 
 
 def _is_ours(error: str, address: Address) -> bool:
@@ -133,6 +134,11 @@ def advice(
             )
         case Cause.UNKNOWN_AUTHORITY:
             return _trust(address, authorities)
+        case Cause.OTHER_NAMES if leads:
+            return (
+                f"what answers at {address} has a certificate of its own: {clash}; an Ingress must be of a class "
+                "that a controller takes (`ingressClass`)"
+            )
         case Cause.OTHER_NAMES:
             return (
                 f"the certificate at {address} must carry {address.host}: `pulumi config set pushHost <a name "
@@ -191,7 +197,7 @@ def _reach(address: Address, leads: str) -> str:
     if address.is_loopback:
         reach += ", which it does only on the registry's own node"
     if leads:
-        reach += f": {leads}"
+        return f"{reach}; fix: {leads}"
     return f"{reach}; fix: mend that, or `pulumi config set pushHost <address>`"
 
 

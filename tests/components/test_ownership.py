@@ -305,3 +305,25 @@ def test_f10_two_registries_of_one_program_cannot_share() -> None:
 def test_f10_two_registries_of_one_program_that_share_nothing_are_declared() -> None:
     """The names of their objects begin with those of the components."""
     both(port=5001, host_path="/data/second", pull_secret_name="second-regcred")
+
+
+@pytest.mark.parametrize(
+    ("way", "taken"),
+    [
+        ({"exposure": "nodePort"}, "port 30500 of all nodes"),
+        ({"exposure": "loadBalancer"}, "address 10.0.0.5:5000"),
+        ({"exposure": "ingress", "host": "registry.example.test"}, "address registry.example.test"),
+    ],
+)
+def test_f10_two_registries_of_one_program_cannot_have_one_way_in(way: dict[str, Any], taken: str) -> None:
+    """Half of all requests would come to the other."""
+
+    def program() -> None:
+        for name in ("registry", "second"):
+            own = {"host_path": f"/data/{name}", "pull_secret_name": name}
+            PrivateRegistry(name, compose({**NEEDED, **way, **own}))
+
+    with pytest.raises(pulumi.RunError) as refused:
+        Recorder(stashed={}).run(program)
+
+    assert str(refused.value).splitlines()[1:] == [f'  {taken} is that of the registry "registry" too']

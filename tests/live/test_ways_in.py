@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,9 @@ def layer(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
 
 
 @contextmanager
-def by_node_port(_: Stack, __: Path) -> Iterator[str]:
+def by_node_port(stack: Stack, _: Path) -> Iterator[str]:
     """Every node has it; ours has one only."""
+    stack.up()
     yield NODE_PORT
 
 
@@ -97,20 +99,31 @@ def by_load_balancer(stack: Stack, _: Path) -> Iterator[str]:
     failed = stack.up_that_fails()
     assert "registry-service: no load balancer has given it an address" in failed.output
     with load_balancer.running(stack.node):
+        stack.up()
         yield LOAD_BALANCER
     stack.unset("port")
 
 
 @contextmanager
 def by_ingress(stack: Stack, folder: Path) -> Iterator[str]:
-    """The node finds the name in its own file, as others do in DNS."""
+    """The node finds the name in its own file, as others do in DNS. The controller comes after the first push."""
+    image = f"{NAME}/alpine_test:test_1.0"
     stack.set("host", NAME)
+    stack.node.run(["docker", "rmi", "--force", image], check=False)
     stack.node.run(["sh", "-c", f"cp /etc/hosts /run/hosts && echo '192.168.99.100 {NAME}' >> /etc/hosts"])
     try:
-        with ingress.running(stack.node, folder):
-            yield NAME
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(stack.up)
+            until(lambda: _has_image(stack.node, image), "the image that is pushed")
+            with ingress.running(stack.node, folder):
+                assert f"{NAME} does not lead to the registry yet: the push is tried" in opening.result().output
+                yield NAME
     finally:
         stack.node.run(["sh", "-c", "cat /run/hosts > /etc/hosts; rm /run/hosts"])
+
+
+def _has_image(node: Node, image: str) -> bool:
+    return node.run(["docker", "image", "inspect", image], check=False).returncode == 0
 
 
 WAYS = {"nodePort": by_node_port, "loadBalancer": by_load_balancer, "ingress": by_ingress}
@@ -118,14 +131,13 @@ WAYS = {"nodePort": by_node_port, "loadBalancer": by_load_balancer, "ingress": b
 
 @pytest.fixture(scope="module", params=WAYS)
 def way(request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
-    """Open one way after the other, with an `up` each."""
+    """Open one way after the other."""
     kind: str = request.param
     with ExitStack() as opened:
         opened.enter_context(stack.settings_kept())
         stack.set("exposure", kind)
         folder = tmp_path_factory.mktemp(kind)
         address = opened.enter_context(WAYS[kind](stack, folder))
-        stack.up()
         yield Way(stack.node, stack, address, folder)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from components.proof.push_failures import advice, may_open, pause_after
 from components.references import Address
+from components.settings import Ingress, LoadBalancer
 
 PEM = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
 ADDRESS = Address("registry.test", 5443)
@@ -152,7 +153,7 @@ def test_what_is_not_about_the_push_gets_no_advice_about_it(error: str) -> None:
 )
 def test_a_way_in_that_may_still_open_is_told_from_other_failures(error: str) -> None:
     """Load balancers and controllers learn of the registry some time after `up` has made it."""
-    assert may_open(error, ADDRESS)
+    assert may_open(error, LoadBalancer(host="registry.test", port=5443))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,28 @@ def test_a_way_in_that_may_still_open_is_told_from_other_failures(error: str) ->
 )
 def test_what_waiting_does_not_mend_is_not_waited_for(error: str) -> None:
     """People should learn of it at once."""
-    assert not may_open(error, ADDRESS)
+    assert not may_open(error, LoadBalancer(host="registry.test", port=5443))
+
+
+def test_a_controller_shows_another_certificate_until_it_knows_the_registry() -> None:
+    """A load balancer has none of its own."""
+    error = 'Get "https://registry.test/v2/": x509: certificate is valid for ingress.local, not registry.test'
+
+    assert may_open(error, Ingress(host="registry.test"))
+    assert not may_open(error, LoadBalancer(host="registry.test", port=443))
+
+
+def test_another_certificate_at_an_ingress_is_the_controller_s() -> None:
+    """Ours carries the name in any case, and there is no other host to push to."""
+    error = 'Get "https://registry.test/v2/": x509: certificate is valid for ingress.local, not registry.test'
+    address = Ingress(host="registry.test").address
+
+    assert advice(
+        error, address, PEM, "ci", NOW, encrypted=True, clash="have it lead here", leads="have it lead there"
+    ) == (
+        "what answers at registry.test has a certificate of its own: have it lead here; an Ingress must be of a "
+        "class that a controller takes (`ingressClass`)"
+    )
 
 
 def test_a_push_is_tried_until_the_time_is_over() -> None:
@@ -191,6 +213,6 @@ def test_a_load_balancer_that_is_not_reached_is_looked_up() -> None:
     )
 
     assert text == (
-        "the Docker Engine, not the machine that runs pulumi, has to reach registry.test:5443: have registry.test "
-        "lead to 10.0.0.9; fix: mend that, or `pulumi config set pushHost <address>`"
+        "the Docker Engine, not the machine that runs pulumi, has to reach registry.test:5443; fix: have "
+        "registry.test lead to 10.0.0.9"
     )
