@@ -58,15 +58,15 @@ class Kind:
 
 
 @contextmanager
-def prepared(name: str, node: Node, *, small: bool = False, pair: Pair | None = None) -> Iterator[Kind]:
-    """Make what the kind needs in the cluster, and remove it at the end; if `small`, on a disk of 64 MiB.
+def prepared(name: str, node: Node, *, small: int = 0, pair: Pair | None = None) -> Iterator[Kind]:
+    """Make what the kind needs in the cluster, and remove it at the end; if `small`, on a disk of so many MiB.
 
     An S3 server can have a certificate.
     """
     folder = f"/data/{name.lower()}"
     with ExitStack() as made:
         if small:
-            made.enter_context(volumes.small_disk(node, folder))
+            made.enter_context(volumes.small_disk(node, folder, small))
         if name == "hostPath":
             made.callback(node.run, ["sh", "-c", f"rm -rf {folder}/*"])
             yield Kind(name, node, folder, {"hostPath": folder})

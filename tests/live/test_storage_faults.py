@@ -31,7 +31,7 @@ _CHANCE = secrets.SystemRandom()
 @pytest.fixture(scope="module", params=storage_kinds.NAMES)
 def kind(lab: Node, request: pytest.FixtureRequest) -> Iterator[Kind]:
     """Each kind of storage on a small disk, one after the other."""
-    with storage_kinds.prepared(request.param, lab, small=True) as made:
+    with storage_kinds.prepared(request.param, lab, small=16 * max(4, ROUNDS)) as made:
         yield made
 
 
@@ -133,13 +133,21 @@ class Acknowledged:
             return [each for found in pool.map(check, clients, range(len(clients))) for each in found]
 
 
-def _registry_process(node: Node) -> int | None:
-    """The registry's process as the machine sees it."""
-    for process in descendants(node.lab.process() or 0):
-        with suppress(OSError):
-            if Path(f"/proc/{process.id}/comm").read_text().strip() == "registry":
-                return process.id
-    return None
+def _kill_registry(node: Node) -> None:
+    """End the registry's process by SIGKILL, once it runs."""
+    found: list[int] = []
+
+    def runs() -> bool:
+        for process in descendants(node.lab.process() or 0):
+            with suppress(OSError):
+                # One that was killed and waits to be reaped has no words left.
+                if Path(f"/proc/{process.id}/cmdline").read_bytes().startswith(b"registry\0serve\0"):
+                    found.append(process.id)
+        return bool(found)
+
+    until(runs, "the registry to run")
+    with suppress(ProcessLookupError):
+        os.kill(found[-1], signal.SIGKILL)
 
 
 def _serves(client: Client) -> bool:
@@ -161,9 +169,8 @@ def test_what_a_killed_registry_has_acknowledged_is_there(kind: Kind, client: Cl
                 # A push takes longer on a busy machine, and one has to come through between two kills.
                 until(lambda: len(said.manifests) > pushed, "a push")  # noqa: B023
                 time.sleep(_CHANCE.uniform(0, 0.5))
-                process = _registry_process(lab)
-                assert process
-                os.kill(process, signal.SIGKILL)
+                # That push may have been answered by the one that was killed before.
+                _kill_registry(lab)
                 if number % 2:
                     # The kubelet starts a container again at once only the first time.
                     pod = only_pod(lab, REGISTRY_PODS)["metadata"]["name"]

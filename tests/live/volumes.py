@@ -34,7 +34,7 @@ def volume(node: Node, name: str, folder: str, mode: str = "ReadWriteOnce") -> I
 
 
 @contextmanager
-def small_disk(node: Node, folder: str, mib: int = 64) -> Iterator[None]:
+def small_disk(node: Node, folder: str, mib: int) -> Iterator[None]:
     """A disk of its own at this folder, which is soon full; a restart of the node empties it."""
     node.run(["sh", "-ec", f"mkdir -p {folder} && mount -t tmpfs -o size={mib}m tmpfs {folder}"])
     try:
