@@ -117,7 +117,7 @@ class PrivateRegistry(pulumi.ComponentResource):
 
         trust = [told.daemon_set] if told else []
         accounts = access.accounts()
-        taints = Taints(ask if storage.tolerate_taints and storage.node else None, self)
+        taints = Taints(ask if storage.tolerate_taints else None, self)
         data = volumes(name, storage, cluster, ask, child)
         stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
         server = RegistryServer(

@@ -59,13 +59,13 @@ class Taints:
         self._known: dict[str, Tolerations] = {}
 
     def tolerated_on(self, node: str) -> Tolerations:
-        """Give the tolerations of a Pod that belongs to a node."""
+        """Give the tolerations of a Pod that belongs to a node; nothing is tolerated where none is named."""
         if node not in self._known:
             self._known[node] = pulumi.Output.from_input(self._asked(node))
         return self._known[node]
 
     async def _asked(self, node: str) -> list[TolerationArgsDict] | None:
-        if not self._ask:
+        if not self._ask or not node:
             return None
         try:
             answer = await asyncio.to_thread(self._ask, of_node(node))

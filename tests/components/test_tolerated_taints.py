@@ -91,3 +91,15 @@ def test_n10_a_node_that_cannot_be_read_is_warned_of(caplog: pytest.LogCaptureFi
         'Error from server (NotFound): nodes "node-1" not found; '
         "fix: let this account read that node, or `pulumi config set tolerateTaints false`"
     )
+
+
+def test_n10_a_registry_of_no_node_tolerates_nothing_and_its_named_proofs_do() -> None:
+    """With images in a bucket, any node will do."""
+    cluster = Cluster({"node-2": [DEDICATED]})
+    recorder = declared(
+        ask=cluster, node="", exposure="nodePort", storage="s3", s3_bucket="images", proof_nodes=("node-2",)
+    )
+
+    assert tolerated(recorder, DEPLOYMENT) == {"registry": None}
+    assert tolerated(recorder, POD) == {"registry-proof-pod-node-2": exists(DEDICATED)}
+    assert cluster.asked == ["get --raw /api/v1/nodes/node-2"]
