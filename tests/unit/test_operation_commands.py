@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def made(*words: str) -> str:
     """Give the command that a target of the Makefile runs, or what make says."""
     # Whatever the state of .venv, a test must not make it anew.
     make = ["make", "--dry-run", "--assume-old=.venv/.complete", "--assume-old=venv", *words]
-    result = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
+    # `make test` runs this as well, and would hand its own flags on.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    result = subprocess.run(make, cwd=ROOT, env=environment, capture_output=True, text=True)
     return (result.stdout + result.stderr).strip().rpartition(" -m ")[2] or result.stderr
 
 
