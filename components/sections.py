@@ -42,6 +42,12 @@ def config_set(arguments: str) -> str:
     return f"`pulumi config set {arguments}`"
 
 
+def listed(names: Iterable[str], conjunction: str) -> str:
+    """Name some things in a sentence: "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
+
+
 def is_known(value: SecretText) -> TypeGuard[str]:
     """Whether a secret was given as text; else it is an Output, whose value comes later."""
     return isinstance(value, str)

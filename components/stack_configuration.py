@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from .connections import Connections
 from .exposure import settings as exposures
 from .problems import PROJECT, Problems, SettingsError
-from .sections import SecretText, check_types, config_set, key_of
+from .sections import SecretText, check_types, config_set, key_of, listed
 from .settings import Settings
 from .shown import shown, suspected
 from .storage import settings as storage
@@ -67,6 +67,15 @@ class Key:
         default = item.default if item.default_factory is MISSING else item.default_factory()
         return cls(section, item.name, item.type, default, not item.repr)
 
+    def read(self, text: str) -> object:
+        """Read a value as config holds it: what is no string as JSON. Other text fails its type check."""
+        if self.type in {str, SecretText}:
+            return text
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
 
 def _keys() -> Iterator[Key]:
     for section in fields(Settings):
@@ -89,7 +98,7 @@ def load(config: pulumi.Config) -> tuple[Settings, Connections]:
     for name, key in KEYS.items():
         text = config.get(name)
         if text is not None:
-            values[key.field] = text if key.type in {str, SecretText} else _parsed(text)
+            values[key.field] = key.read(text)
     problems = Problems(_misspelt(key) for key in _keys_set(config.name) if key not in KEYS)
     problems += [_without_effect(name, key) for name in _OF_PROVIDERS for key in _keys_set(name)]
     problems += _secrets_in_clear(config, values)
@@ -141,16 +150,17 @@ def _chosen(problems: Problems, section: str, values: Mapping[str, Any]) -> type
     default = next(iter(kinds))
     name = values.get(section, default)
     if name not in kinds:
-        *others, last = kinds
         with problems.caught(section, config_set(f"{section} {default}")):
-            raise ValueError(f"must be {', '.join(others)} or {last}, got {shown(str(name))}")
+            raise ValueError(f"must be {listed(kinds, 'or')}, got {shown(str(name))}")
         return kinds[default]
     own = {item.name for item in fields(kinds[name])}
     for field, owners in _owners(kinds).items():
         key = key_of(field)
         with problems.caught(key, f"`pulumi config rm {key}`, or {config_set(f'{section} {owners[0]}')}"):
             if field in values and field not in own and values[field] != KEYS[key].default:
-                raise ValueError(f"must not be set while {section} is {name}: it belongs to {_all_of(owners)}")
+                raise ValueError(
+                    f"must not be set while {section} is {name}: it belongs to {listed(owners, 'and')}"
+                )
     return kinds[name]
 
 
@@ -163,21 +173,8 @@ def _owners(kinds: Mapping[str, type[Any]]) -> dict[str, list[str]]:
     return owners
 
 
-def _all_of(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
-
-
 def _of(section: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return {item.name: values[item.name] for item in fields(section) if item.name in values}
-
-
-def _parsed(text: str) -> object:
-    """Read a value that is no string, which config holds as JSON; other text fails its type check."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _keys_set(namespace: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from components.problems import PROJECT, Problems
 from components.retention.settings import Retention
-from components.sections import SecretText, check_types, key_of
+from components.sections import check_types, key_of
 from components.server.settings import Server
 from components.stack_configuration import KEYS
 
@@ -52,7 +52,7 @@ class Stack:
             if item.get("secret"):
                 encrypted.add(key)
             elif key in KEYS and "value" in item:
-                settings[key] = _typed(key, item["value"])
+                settings[key] = KEYS[key].read(item["value"])
         return cls(name, outputs, settings, secret.result(), frozenset(encrypted))
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - settings have any type
@@ -110,15 +110,6 @@ def _section(kind: Any, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a
     return kind(
         **{item.name: settings[key_of(item.name)] for item in fields(kind) if key_of(item.name) in settings}
     )
-
-
-def _typed(key: str, text: str) -> Any:  # noqa: ANN401 - settings have any type
-    if KEYS[key].type in {str, SecretText}:
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _secret(stack: str, key: str) -> str:

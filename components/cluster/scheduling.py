@@ -69,6 +69,13 @@ def _of_faults(faults: str, situation: Situation, nodes: Sequence[Mapping[str, A
     for lack in _NOT_ENOUGH.finditer(faults):
         what = lack[1] or lack[3] or "places for Pods"
         yield f"the node has not enough {what} left: remove other Pods from it, or choose another node"
+    if "unbound immediate PersistentVolumeClaims" in faults:
+        of_ours = f"--namespace {situation.namespace}"
+        yield (
+            f"the claim has no volume: `kubectl describe pvc {of_ours}` says why. Where no StorageClass is the "
+            "default one (`kubectl get storageclasses`), remove the claim, which holds nothing yet (`kubectl "
+            f"delete pvc <name> {of_ours} --timeout=60s`), and `pulumi config set claimClass <name>`"
+        )
     if "disk pressure" in faults or "DiskPressure" in faults:
         yield _OF_THE_NODE["node.kubernetes.io/disk-pressure"].format(node=situation.node)
     if "MemoryPressure" in faults:

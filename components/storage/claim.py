@@ -8,7 +8,7 @@ from ..cluster.names import check_object_name
 from ..cluster.pods import OWNER
 from ..problems import PROJECT, Problems
 from ..quantities import bytes_of
-from ..sections import config_set, key_of
+from ..sections import config_set, key_of, listed
 from ..shown import shown
 from .paths import IMAGES, VOLUME
 from .store import AT_A_PORT_OF_ITS_NODE, Store
@@ -56,8 +56,7 @@ class Claim(Store):
                 raise ValueError(f"must be {_LEAST} or more, got {shown(self.claim_size)}")
         with problems.caught("claimAccessMode", config_set("claimAccessMode ReadWriteOnce")):
             if self.claim_access_mode not in _ACCESS_MODES:
-                *others, last = _ACCESS_MODES
-                raise ValueError(f"must be {', '.join(others)} or {last}, got {shown(self.claim_access_mode)}")
+                raise ValueError(f"must be {listed(_ACCESS_MODES, 'or')}, got {shown(self.claim_access_mode)}")
 
     def check_there(self, there: Mapping[str, Any] | None, name: str, namespace: str) -> None:
         """Refuse what the claim that is there cannot become; `there` is JSON of Kubernetes. Raises RunError."""
@@ -76,8 +75,14 @@ class Claim(Store):
                 raise ValueError(f"must be that of claim {name}, which never changes: {' or '.join(modes)}")
         if not self.claim_name:
             with problems.caught("claimClass", f"{config_set(f'claimClass {storage_class}')}, or another claim"):
-                if self.claim_class and self.claim_class != storage_class:
+                if storage_class and self.claim_class not in {"", storage_class}:
                     raise ValueError(f"must be that of claim {name}, which never changes: {storage_class}")
+            unclaimed = f"`kubectl delete pvc {name} --namespace {namespace} --timeout=60s`"
+            with problems.caught(
+                "claimClass", f"`pulumi config rm claimClass`, or, while the claim is Pending, {unclaimed}"
+            ):
+                if self.claim_class and not storage_class:
+                    raise ValueError(f"must not be set: claim {name} was made without a class, and never gets one")
             with problems.caught("claimSize", config_set(f"claimSize {size}")):
                 if bytes_of(self.claim_size, "storage") < bytes_of(size, "storage"):
                     raise ValueError(f"must not be less than claim {name} has, {size}: no volume shrinks")

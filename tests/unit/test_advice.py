@@ -577,3 +577,13 @@ def test_a_pull_by_a_load_balancer_names_what_leads_to_it() -> None:
         "every node must reach lb.test: have lb.test lead to 10.0.0.9, or `pulumi config set host <address>` "
         "(`kubectl get nodes --output wide` lists addresses)"
     )
+
+
+def test_a_claim_without_a_volume_is_named_with_the_ways_to_get_one() -> None:
+    """As in a cluster that has no default StorageClass. What is printed ends."""
+    reason = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+    [advice] = advise([reason], GENERATED, NOW)
+
+    assert advice.startswith("the claim has no volume: `kubectl describe pvc --namespace images` says why.")
+    assert "`kubectl delete pvc <name> --namespace images --timeout=60s`" in advice
+    assert advice.endswith("`pulumi config set claimClass <name>`")

@@ -281,6 +281,15 @@ def test_another_endpoint_bucket_or_prefix_is_another_place() -> None:
         ),
         (Claim(claim_class="slow"), there(), "claimClass must be that of claim data, which never changes: fast"),
         (
+            Claim(claim_class="fast"),
+            {"spec": {key: value for key, value in there()["spec"].items() if key != "storageClassName"}},
+            (
+                "claimClass must not be set: claim data was made without a class, and never gets one; fix: `pulumi "
+                "config rm claimClass`, or, while the claim is Pending, `kubectl delete pvc data --namespace "
+                "images --timeout=60s`"
+            ),
+        ),
+        (
             Claim(claim_access_mode="ReadWriteMany"),
             there(),
             "claimAccessMode must be that of claim data, which never changes: ReadWriteOnce",
