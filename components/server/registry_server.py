@@ -117,9 +117,10 @@ class RegistryServer(pulumi.ComponentResource):
         htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, bounded)
         settled = once_told(config)
         files = {file: pulumi.Output.from_input(text) for file, text in storage.files.items()}
+        content = {"config.yml": settled, **files}
         if server.collection_time:
-            files[_COLLECTING] = settled.apply(configuration.read_only)
-        config_secret = self._secret(f"{name}-config", cluster.namespace, {"config.yml": settled, **files}, bounded)
+            content[_COLLECTING] = settled.apply(configuration.read_only)
+        config_secret = self._secret(f"{name}-config", cluster.namespace, content, bounded)
         served = [lines, config, *files.values()]
         volumes: list[VolumeArgsDict] = [
             {"name": "config", "secret": {"secret_name": config_secret.metadata["name"]}},

@@ -51,7 +51,7 @@ class Server:
             return
         with problems.caught("collectionTime", f"{config_set('collectionTime 03:30')}, or {remove}"):
             collection.seconds_of_day(self.collection_time)
-        with problems.caught("collectionTime", f"{remove}"):
+        with problems.caught("collectionTime", remove):
             if self.rollout(exposure, storage).overlaps:
                 raise ValueError(
                     "must not be set where several Pods may write: one would collect while others take pushes"

@@ -490,3 +490,13 @@ def test_a_time_of_collection_brings_the_script_and_a_configuration_that_refuses
     assert container(recorder)["command"][-3:] == ["12600", "/var/lib/registry", "--delete-untagged"]
     assert collecting["storage"].pop("maintenance") == {"readonly": {"enabled": True}}
     assert collecting == usual
+
+
+def test_a_time_of_collection_leaves_the_revision_to_what_is_served() -> None:
+    """The second configuration follows from the first, and waits for nodes, for which Pods must not wait."""
+    plain, collecting = (
+        template(recorder)["metadata"]["annotations"]["private-registry/revision"]
+        for recorder in (declared(), declared(collection_time="03:30"))
+    )
+
+    assert plain == collecting
