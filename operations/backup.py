@@ -18,7 +18,7 @@ from typing import Final
 from .failure import OperationError, RegctlError
 from .inventory import Inventory, layout_of
 from .layout import DamagedError, Hashed, Layout
-from .manifests import Blob, Manifest
+from .manifests import Blob, Manifest, by_blob
 from .progress import Progress, amount
 from .regctl import Registry
 
@@ -120,10 +120,7 @@ def _below(registry: Registry, repository: str, layouts: dict[str, Layout], mani
 
 def _fetch_blobs(registry: Registry, images: list[_Image], layouts: dict[str, Layout], progress: Progress) -> int:
     """Bring each blob into the folder, once for each repository. Gives the bytes that came from the registry."""
-    wanted: dict[tuple[str, Blob], list[_Image]] = {}
-    for image in images:
-        for blob in image.blobs if not image.problem else ():
-            wanted.setdefault((image.repository, blob), []).append(image)
+    wanted = by_blob(images)
     progress.begin("blobs in the folder", len(wanted), sum(blob.size for _, blob in wanted))
     hashed = Hashed()
     by_digest: dict[str, list[tuple[str, Blob]]] = {}
@@ -142,9 +139,7 @@ def _fetch_blobs(registry: Registry, images: list[_Image], layouts: dict[str, La
                     if linked:
                         progress.done(size=blob.size)
                     else:
-                        layout.put(
-                            blob.digest, _counted(registry.blob(repository, blob.digest), progress), blob.size
-                        )
+                        layout.put(blob.digest, progress.counted(registry.blob(repository, blob.digest)), blob.size)
                         came += blob.size
                 right = layout
             except (RegctlError, ValueError, OSError) as problem:
@@ -178,12 +173,6 @@ def _is_there(layout: Layout, blob: Blob, hashed: Hashed, progress: Progress) ->
             file.unlink()
         return False
     return True
-
-
-def _counted(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
-    for piece in pieces:
-        progress.done(size=len(piece))
-        yield piece
 
 
 def _recheck(registry: Registry, images: list[_Image]) -> None:

@@ -7,8 +7,9 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 _INDEXES: Final = (
     "application/vnd.oci.image.index.v1+json",
@@ -33,6 +34,30 @@ class Blob:
 
     digest: str
     size: int
+
+
+class Tagged(Protocol):
+    """A tag of a repository, with the blobs below it."""
+
+    repository: str
+    problem: str
+    """Why it is not whole; else empty."""
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """All blobs, each once."""
+
+
+T = TypeVar("T", bound=Tagged)
+
+
+def by_blob(images: Iterable[T]) -> dict[tuple[str, Blob], list[T]]:
+    """Give all that need a blob in a repository. What is not whole needs none."""
+    wanted: dict[tuple[str, Blob], list[T]] = {}
+    for image in images:
+        for blob in image.blobs if not image.problem else ():
+            wanted.setdefault((image.repository, blob), []).append(image)
+    return wanted
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import datetime
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
@@ -68,6 +69,12 @@ class Progress:
         with self._lock:
             self._items += items
             self._bytes += size
+
+    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Count the bytes that pass."""
+        for piece in pieces:
+            self.done(size=len(piece))
+            yield piece
 
     def finish(self) -> None:
         """End a phase, with its last numbers as a line."""

@@ -14,7 +14,7 @@ from .backup import AT_ONCE
 from .failure import OperationError, RegctlError
 from .inventory import Inventory, layout_of
 from .layout import DamagedError, Hashed, Layout
-from .manifests import Blob, Manifest, subject_of
+from .manifests import Blob, Manifest, by_blob, subject_of
 from .progress import Progress, amount
 from .regctl import Registry
 
@@ -123,10 +123,7 @@ def _hash(images: list[_Image], layouts: dict[str, Layout], progress: Progress) 
             image.manifests = tuple(_bottom_up(layout, image.digest, top))
         except DamagedError as damage:
             image.problem = str(damage)
-    wanted: dict[tuple[str, Blob], list[_Image]] = {}
-    for image in images:
-        for blob in image.blobs:
-            wanted.setdefault((image.repository, blob), []).append(image)
+    wanted = by_blob(images)
     progress.begin("blobs hashed", len(wanted), sum(blob.size for _, blob in wanted))
     hashed = Hashed()
 
@@ -153,10 +150,7 @@ def _bottom_up(layout: Layout, digest: str, media_type: str = "") -> Iterator[Ma
 
 def _push_blobs(registry: Registry, images: list[_Image], layouts: dict[str, Layout], progress: Progress) -> int:
     """Push the blobs that the registry does not have. Gives their bytes."""
-    wanted: dict[tuple[str, Blob], list[_Image]] = {}
-    for image in images:
-        for blob in image.blobs if not image.problem else ():
-            wanted.setdefault((image.repository, blob), []).append(image)
+    wanted = by_blob(images)
     progress.begin("blobs in the registry", len(wanted), sum(blob.size for _, blob in wanted))
     places: dict[Blob, list[str]] = {}
     for repository, blob in wanted:
@@ -174,7 +168,7 @@ def _push_blobs(registry: Registry, images: list[_Image], layouts: dict[str, Lay
                     registry.share_blob(repository, blob, source)
                     progress.done(size=blob.size)
                 else:
-                    registry.put_blob(repository, blob, _counted(layouts[repository], blob, progress))
+                    registry.put_blob(repository, blob, progress.counted(layouts[repository].pieces(blob.digest)))
                     came += blob.size
                 source = repository
             except (RegctlError, OSError) as problem:
@@ -187,12 +181,6 @@ def _push_blobs(registry: Registry, images: list[_Image], layouts: dict[str, Lay
         total = sum(threads.map(push, places))
     progress.finish()
     return total
-
-
-def _counted(layout: Layout, blob: Blob, progress: Progress) -> Iterator[bytes]:
-    for piece in layout.pieces(blob.digest):
-        progress.done(size=len(piece))
-        yield piece
 
 
 def _push_manifests(
