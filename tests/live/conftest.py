@@ -13,6 +13,7 @@ from lab.lifecycle import Lab
 from lab.topology import SECOND
 from tests.live.harness import PROJECT, Node, Stack
 from tests.live.modules import Modules, labs_here
+from tests.live.registry_client import Client
 
 KEPT_LAB = os.environ.get("TEST_LAB")
 """The folder of a lab that a person keeps from run to run."""
@@ -84,3 +85,12 @@ def fresh_stack(lab: Node, tmp_path: Path) -> Iterator[Stack]:
     made = Stack.make(lab, tmp_path / "project")
     yield made
     made.remove()
+
+
+@pytest.fixture
+def client(deployed: Stack, lab: Node) -> Iterator[Client]:
+    """A client of the registry that the module has deployed on this lab."""
+    assert deployed.node is lab
+    made = Client(lab)
+    yield made
+    made.close()

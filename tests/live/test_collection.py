@@ -40,12 +40,6 @@ def deployed(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-@pytest.fixture
-def client(lab: Node) -> Client:
-    """A client of the registry."""
-    return Client(lab)
-
-
 def reports(lab: Node, since: datetime) -> list[str]:
     """The lines of the registry's log that tell of collections. A log is rotated, so that old ones may be gone."""
     words = [f"--since-time={since.isoformat()}", "--timestamps", "--container=registry"]

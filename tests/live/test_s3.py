@@ -58,15 +58,6 @@ def deployed(wrong_keys: Update, kind: Kind, stack: Stack) -> Stack:
     return stack
 
 
-@pytest.fixture
-def client(deployed: Stack, lab: Node) -> Iterator[Client]:
-    """A client of that registry."""
-    assert deployed.node is lab
-    made = Client(lab)
-    yield made
-    made.close()
-
-
 def test_c44_wrong_s3_keys_end_in_a_message_that_says_storage(
     wrong_keys: Update, deployed: Stack, client: Client
 ) -> None:

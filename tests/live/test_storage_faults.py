@@ -45,15 +45,6 @@ def deployed(lab: Node, kind: Kind, tmp_path_factory: pytest.TempPathFactory) ->
     stack.remove()
 
 
-@pytest.fixture
-def client(deployed: Stack, lab: Node) -> Iterator[Client]:
-    """A client of that registry."""
-    assert deployed.node is lab
-    made = Client(lab)
-    yield made
-    made.close()
-
-
 def test_a_full_disk_fails_pushes_and_no_pull(kind: Kind, client: Client, lab: Node) -> None:
     """A push gets an error and is never acknowledged; once there is space, the same push works."""
     kept, late = Image.random(MIB, 10), Image.random(3 * MIB)
