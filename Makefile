@@ -15,7 +15,7 @@ PULUMI_FLAGS := --stack $(STACK) --non-interactive --color never
 # Pulumi is started by these commands, and its Python host takes the interpreter from PATH.
 OPERATIONS := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m operations
 
-.PHONY: help venv up down shell status preview deploy backup restore retention test check bench format pins docs
+.PHONY: help venv up down shell status preview deploy backup restore retention collect test check bench format pins docs
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -55,6 +55,9 @@ restore: venv ## Restore the backup in the folder FROM=... into the registry of 
 
 retention: venv ## Show which old tags may go by retentionKeep; APPLY=1 removes them
 	@$(OPERATIONS) retention --stack "$(STACK)" $(if $(filter 1,$(APPLY)),--apply)
+
+collect: venv ## Show what no image needs any more; APPLY=1 removes it, read-only meanwhile; UNTAGGED=1: images without tag too
+	@$(OPERATIONS) collect --stack "$(STACK)" $(if $(filter 1,$(APPLY)),--apply )$(if $(filter 1,$(UNTAGGED)),--untagged)
 
 check: venv ## Format, lint, types, workflows and unit tests; under a minute
 	@$(VENV)/bin/ruff format --check .

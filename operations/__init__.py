@@ -1,4 +1,4 @@
-"""What an operator does with a registry that runs: back it up, restore it, remove old tags.
+"""What an operator does with a registry that runs: back it up, restore it, remove old tags, collect.
 
-Everything goes through the registry's own API, so that it does not matter where the images are stored.
+All but collection goes through the registry's own API, so that it does not matter where the images are stored.
 """

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .backup import back_up
+from .collection import collect
 from .failure import OperationError, RegctlError
 from .progress import Progress
 from .regctl import find
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         ("backup", _backup, "back up every tag of every repository into a folder"),
         ("restore", _restore, "restore a backup into the stack's registry"),
         ("retention", _retention, "show which old tags may go, or remove them"),
+        ("collect", _collect, "show what no image needs any more, or remove it while nobody can push"),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(run=function)
@@ -49,8 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "restore":
             command.add_argument("--from", dest="source", required=True, help="folder of the backup")
             command.add_argument("--force", action="store_true", help="replace tags that have another image")
-        if name == "retention":
+        if name in {"retention", "collect"}:
             command.add_argument("--apply", action="store_true", help="remove; without it nothing is removed")
+        if name == "collect":
+            command.add_argument("--untagged", action="store_true", help="images without a tag too")
     return parser
 
 
@@ -81,6 +85,11 @@ def _retention(chosen: argparse.Namespace) -> int:
     registry = stack.registry()
     with Progress() as progress:
         return apply(registry, retention, lambda: used_in_cluster(stack), progress, remove=chosen.apply)
+
+
+def _collect(chosen: argparse.Namespace) -> int:
+    with Progress() as progress:
+        return collect(Stack.read(chosen.stack), progress, remove=chosen.apply, untagged=chosen.untagged)
 
 
 if __name__ == "__main__":

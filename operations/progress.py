@@ -33,7 +33,8 @@ class Progress:
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._title = ""
-        self._items = self._all_items = self._bytes = self._all_bytes = 0
+        self._items = self._bytes = self._all_bytes = 0
+        self._all_items: int | None = None
         self._shown = 0
         self._log: TextIO | None = None
         if log:
@@ -59,8 +60,8 @@ class Progress:
                     self._write(f"ended by {kind.__name__}: {error}")
                 self._log.close()
 
-    def begin(self, title: str, items: int, size: int = 0) -> None:
-        """Begin a phase of so many items and bytes."""
+    def begin(self, title: str, items: int | None = None, size: int = 0) -> None:
+        """Begin a phase of so many items and bytes; of items, the number may not be known."""
         with self._lock:
             self._title, self._items, self._all_items, self._bytes, self._all_bytes = title, 0, items, 0, size
 
@@ -91,7 +92,9 @@ class Progress:
                 self._write(line)
 
     def _line(self) -> str:
-        text = f"{self._title}: {self._items} of {self._all_items}"
+        text = f"{self._title}: {self._items}"
+        if self._all_items is not None:
+            text += f" of {self._all_items}"
         if self._all_bytes:
             text += f", {amount(self._bytes)} of {amount(self._all_bytes)}"
         return text

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from components.cluster.kubeconfig import KubeconfigError, resolve
 from components.cluster.kubectl import KubectlError, kubectl
 from components.retention.settings import Retention
 
@@ -155,18 +153,13 @@ def _remove(registry: Registry, verdicts: Sequence[Verdict], gone: Sequence[Verd
 
 def used_in_cluster(stack: Stack) -> Usage:
     """Ask the stack's cluster for all Pods. Raises OperationError: without them nothing is judged."""
+    words = ["get", "pods", "--all-namespaces", "--output=json"]
     try:
-        text = stack.settings.get("kubeconfig", "") or _encrypted_kubeconfig(stack)
-        kubeconfig = resolve(text, stack.get("kubeContext"), os.environ)
-        answer = kubectl(["get", "pods", "--all-namespaces", "--output=json"], kubeconfig.content, _WITHIN)
-    except (KubectlError, KubeconfigError) as problem:
+        answer = kubectl(words, stack.kubeconfig(), _WITHIN)
+    except (KubectlError, OperationError) as problem:
         raise OperationError(
             f"the Pods of the cluster cannot be listed: {problem}; nothing is removed without knowing which images "
             "they use; fix: an account that may list Pods of all namespaces"
         ) from None
     pods: list[dict[str, Any]] = json.loads(answer)["items"]
     return Usage.of(pods)
-
-
-def _encrypted_kubeconfig(stack: Stack) -> str:
-    return stack.secret("kubeconfig") if "kubeconfig" in stack.encrypted else ""

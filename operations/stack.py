@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any
 
+from components.cluster.kubeconfig import KubeconfigError, resolve
 from components.problems import PROJECT, Problems
 from components.retention.settings import Retention
 from components.sections import check_types, key_of
 from components.server.settings import Server
 from components.stack_configuration import KEYS
 
+from . import pulumi
 from .failure import OperationError, RegctlError
 from .regctl import Registry
-
-_SHOWN: Final = 400
-"""Characters of what another program says that are repeated."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,8 @@ class Stack:
     def read(cls, name: str) -> Stack:
         """Ask Pulumi, all at once since each answer takes it a second. Raises OperationError."""
         with ThreadPoolExecutor() as threads:
-            asked = threads.submit(_pulumi, name, "stack", "output", "--json")
-            configured = threads.submit(_pulumi, name, "config", "--json")
+            asked = threads.submit(pulumi.ask, name, "stack", "output", "--json")
+            configured = threads.submit(pulumi.ask, name, "config", "--json")
             secret = threads.submit(_secret, name, "password")
         outputs: dict[str, Any] = json.loads(asked.result())
         if not outputs.get("address"):
@@ -62,6 +60,16 @@ class Stack:
     def secret(self, key: str) -> str:
         """Give the value of a setting that may be encrypted. It comes by a pipe."""
         return _secret(self.name, key)
+
+    def kubeconfig(self) -> str:
+        """Give the kubeconfig of the stack's cluster, as `pulumi up` finds it. Raises OperationError."""
+        text = self.settings.get("kubeconfig", "")
+        if "kubeconfig" in self.encrypted:
+            text = self.secret("kubeconfig")
+        try:
+            return resolve(text, self.get("kubeContext"), os.environ).content
+        except KubeconfigError as problem:
+            raise OperationError(f"the cluster of stack {self.name} is not known: {problem}") from None
 
     def registry(self) -> Registry:
         """Give the registry, reached and asked once. Raises OperationError.
@@ -113,20 +121,4 @@ def _section(kind: Any, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a
 
 
 def _secret(stack: str, key: str) -> str:
-    return _pulumi(stack, "config", "get", f"{PROJECT}:{key}").removesuffix("\n")
-
-
-def _pulumi(stack: str, *words: str) -> str:
-    if not shutil.which("pulumi"):
-        raise OperationError("pulumi is not on PATH; fix: https://www.pulumi.com/docs/iac/download-install/")
-    result = subprocess.run(
-        ["pulumi", *words, "--stack", stack, "--non-interactive", "--color", "never"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        said = " ".join(result.stderr.split())[:_SHOWN]
-        raise OperationError(f"`pulumi {' '.join(words)} --stack {stack}` failed: {said}")
-    return result.stdout
+    return pulumi.ask(stack, "config", "get", f"{PROJECT}:{key}").removesuffix("\n")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -63,15 +64,13 @@ class Questions:
 def kubectl(words: Sequence[str], kubeconfig: str, seconds: int) -> str:
     """Run kubectl with a kubeconfig's content and give what it prints; `seconds` limit each of its requests.
 
-    Raises KubectlError. The kubeconfig lies in a folder of this user alone, for as long as it takes.
+    Raises KubectlError.
     """
-    with tempfile.TemporaryDirectory(prefix="private-registry-") as folder:
-        file = Path(folder) / "kubeconfig"
-        file.write_text(kubeconfig, encoding="utf-8")
+    with configured(kubeconfig) as environment:
         try:
             answer = subprocess.run(
                 ["kubectl", *words, f"--request-timeout={seconds}s"],
-                env={**_environment(), "KUBECONFIG": str(file)},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -98,9 +97,15 @@ def _reason(stderr: str) -> str:
     return own[-1].removeprefix(_OWN_WORDS[0]).removeprefix(_OWN_WORDS[-1]) if own else ""
 
 
-def _environment() -> dict[str, str]:
-    """Give this program's environment without the stack's settings and passphrase, which Pulumi hands over there.
+@contextmanager
+def configured(kubeconfig: str) -> Iterator[dict[str, str]]:
+    """Give the environment for kubectl. The kubeconfig lies in a folder of this user alone meanwhile.
 
-    Other processes of the user could read them in kubectl's environment, and its plugins get them.
+    It is this program's, without the stack's settings and passphrase, which Pulumi hands over there: other
+    processes of the user could read them in kubectl's environment, and its plugins get them.
     """
-    return {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG")}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG")}
+    with tempfile.TemporaryDirectory(prefix="private-registry-") as folder:
+        file = Path(folder) / "kubeconfig"
+        file.write_text(kubeconfig, encoding="utf-8")
+        yield {**own, "KUBECONFIG": str(file)}

@@ -34,6 +34,7 @@ from ..storage.paths import IMAGES
 from ..storage.settings import Storage
 from ..tls.certificates import Certificates
 from . import collection, configuration, memory
+from .names import CONFIG, CONFIG_FOLDER, REVISION
 from .rollout import Rollout
 from .settings import Server
 
@@ -41,7 +42,6 @@ CONTAINER_PORT = 5000
 RESTARTED: Final = "private-registry/restarted"
 """An annotation of the Pods: another value starts them anew."""
 
-_CONFIG_FOLDER = "/etc/private-registry"
 _COLLECTING = "collecting.yml"
 """The configuration while images are collected."""
 _ACCOUNTS_FOLDER = "/auth"
@@ -162,7 +162,7 @@ class RegistryServer(pulumi.ComponentResource):
                 "template": {
                     "metadata": {
                         "labels": labels("registry", name),
-                        "annotations": {"private-registry/revision": self.revision},
+                        "annotations": {REVISION: self.revision},
                     },
                     "spec": pod,
                 },
@@ -213,7 +213,7 @@ def _container(
 ) -> ContainerArgsDict:
     health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
     mounts: list[VolumeMountArgsDict] = [
-        {"name": "config", "mount_path": _CONFIG_FOLDER, "read_only": True},
+        {"name": "config", "mount_path": CONFIG_FOLDER, "read_only": True},
         # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
         {"name": "accounts", "mount_path": _ACCOUNTS_FOLDER, "read_only": True},
         *storage.mounts,
@@ -230,7 +230,7 @@ def _container(
             {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
             {"name": "GOMEMLIMIT", "value": memory.collected_at(server.memory)},
             # Beside the CAs of the image, which Go reads from one file.
-            *([{"name": "SSL_CERT_DIR", "value": _CONFIG_FOLDER}] if storage.files else []),
+            *([{"name": "SSL_CERT_DIR", "value": CONFIG_FOLDER}] if storage.files else []),
             *storage.environment,
         ],
         "ports": [
@@ -266,13 +266,13 @@ def _htpasswd(parts: list[object]) -> str:
 
 def _command(server: Server, storage: Storage) -> list[str]:
     # A lower limit of the container runtime itself stays.
-    files, config = str(memory.open_files(server.memory)), f"{_CONFIG_FOLDER}/config.yml"
+    files, config = str(memory.open_files(server.memory)), CONFIG
     if not server.collection_time:
         return ["sh", "-c", 'ulimit -n "$1" || true; exec registry serve "$2"', "registry", files, config]
     at = str(collection.seconds_of_day(server.collection_time))
     flags = collection.flags(report_only=server.collection_report_only, untagged=server.collection_untagged)
     images = IMAGES if storage.mounts else ""
-    collecting = f"{_CONFIG_FOLDER}/{_COLLECTING}"
+    collecting = f"{CONFIG_FOLDER}/{_COLLECTING}"
     return ["sh", "-c", collection.SCRIPT, "registry", files, config, collecting, at, images, *flags]
 
 

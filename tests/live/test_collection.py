@@ -156,6 +156,23 @@ def test_no_acknowledged_image_is_damaged_by_collections_among_pushes(lab: Node,
     assert [tag for tag, image in seen.acknowledged if not client.has("busy", tag, image)] == []
 
 
+def test_collections_beside_a_server_that_takes_pushes_damage_images(lab: Node, client: Client) -> None:
+    """Else the test above could not tell."""
+    seen = Pushes()
+    beside = ("exec", "deployment/registry", "--container=registry", "--", "registry", "garbage-collect")
+
+    def damaged() -> list[str]:
+        return [tag for tag, image in seen.acknowledged[:] if not client.has("busy", tag, image)]
+
+    with busy(CLIENTS, partial(seen.push, lab, os.urandom(MIB))):
+        for _ in range(50):
+            lab.kubectl(*beside, "--delete-untagged", "/etc/private-registry/config.yml", check=False)
+            if damaged():
+                break
+
+    assert damaged()
+
+
 def test_the_registry_ends_with_its_pod(deployed: Stack, lab: Node) -> None:
     """A signal reaches it through the script, so nobody waits for the end of the grace period."""
     pod = lab.get("pods", "--selector=app.kubernetes.io/name=registry")["items"][0]["metadata"]["name"]

@@ -10,7 +10,6 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,55 +17,27 @@ from pathlib import Path
 import pytest
 
 from tests.live.canaries import Canary, Hunt, files
-from tests.live.harness import PROJECT, USER, Node, Result, Stack
+from tests.live.harness import Node, Stack
+from tests.live.operator import Operator
 from tests.live.registry_client import IMAGE_INDEX, IMAGE_MANIFEST, Client, Image, digest_of
 from tests.live.sampler import PLANTED, sampled
 
 _MEGABYTE = 1 << 20
 
 
-@dataclass
-class Operator:
-    """A person with the project's folder on the node, and what the commands have printed so far."""
-
-    node: Node
-    stack: Stack
-    password: Canary
-    printed: list[str]
-    python = str(PROJECT / ".venv" / "bin" / "python")
-
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start a command as the Makefile does, in a session of its own."""
-        command = self.node.lab.command([*self._words(words)], self.stack.folder)
-        environment = self.node.lab.environment() | self.stack.environment
-        return subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-
-    def run(self, *words: str, check: bool = True) -> Result[str]:
-        """Run a command to its end."""
-        result = self.node.run(
-            self._words(words), cwd=self.stack.folder, env=self.stack.environment, check=check, timeout=600
-        )
-        self.printed.append(result.stdout + result.stderr)
-        return result
-
-    def client(self) -> Client:
-        """Give a connection to the registry."""
-        return Client(self.node, account=(USER, self.password.text))
-
-    def _words(self, words: tuple[str, ...]) -> list[str]:
-        return [self.python, "-m", "operations", *words, "--stack", self.stack.name]
+@pytest.fixture(scope="module")
+def password() -> Canary:
+    """One that is found again wherever it went."""
+    core = secrets.token_hex(12)
+    return Canary("password", f'é"<&%+ /{core}', core)
 
 
 @pytest.fixture(scope="module")
-def operator(lab: Node, stack: Stack) -> Operator:
-    """The stack, up, with a password that is found again wherever it went."""
-    core = secrets.token_hex(12)
-    password = Canary("password", f'é"<&%+ /{core}', core)
+def operator(lab: Node, stack: Stack, password: Canary) -> Operator:
+    """The stack, up, with that password."""
     stack.set("password", password.text, secret=True)
     stack.up()
-    return Operator(lab, stack, password, [])
+    return Operator(lab, stack, password.text)
 
 
 def made(month: int, *sizes: int) -> Image:
@@ -382,7 +353,7 @@ def test_without_removal_allowed_nothing_is_touched(operator: Operator) -> None:
 
 
 def test_the_password_is_in_no_argument_output_or_file(
-    operator: Operator, backup: Path, lab: Node, tmp_path: Path
+    operator: Operator, password: Canary, backup: Path, lab: Node, tmp_path: Path
 ) -> None:
     """Nor in the variables of regctl; and no kill before this has left a file with it."""
     shutil.rmtree(backup / "repositories" / "team+app")
@@ -394,7 +365,7 @@ def test_the_password_is_in_no_argument_output_or_file(
     lines = [tuple(map(base64.b64decode, json.loads(line))) for line in samples.read_text().splitlines()]
     arguments = {words.replace(b"\0", b" ").decode(errors="replace"): words for words, _ in lines}
     regctl = {words.decode(errors="replace"): variables for words, variables in lines if b"/regctl\0" in words}
-    hunt = Hunt(operator.password)
+    hunt = Hunt(password)
 
     assert any(PLANTED in words for words in arguments)
     assert any("blob\0get" in words for words in regctl)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.harness import Node, Stack
+from tests.live.observation import descendants, until
+from tests.live.operator import Operator
 from tests.live.registry_client import FAILURES, Client, Image, busy, digest_of
 from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
 
@@ -47,22 +50,31 @@ def deployed(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
+def connected(node: Node) -> Client:
+    """A client by way of whichever Pod the node port gives it."""
+    return Client(node, address=ADDRESS, authority=AUTHORITY)
+
+
 @dataclass
 class Pushes:
     """What clients that push and pull all the time have seen."""
 
     done: int = 0
     failed: list[str] = field(default_factory=list)
+    acknowledged: list[tuple[str, Image]] = field(default_factory=list)
+    """Repository and image of each push that was answered with success."""
 
     def push(self, node: Node, number: int) -> None:
         """Push one image and pull it."""
         # A connection for each, as each push of people makes its own.
-        client, image = Client(node, address=ADDRESS, authority=AUTHORITY), Image.random(MIB, MIB, MIB)
+        client, image = connected(node), Image.random(MIB, MIB, MIB)
         try:
-            reply = client.push(f"rolling/{number}", "latest", image)
+            reply = client.push(f"rolling/{number}", image.digest[7:19], image)
             if reply.status != 201:
                 self.failed.append(f"push: {reply.status} {reply.body[:200]!r}")
-            elif not client.has(f"rolling/{number}", image.digest, image):
+                return
+            self.acknowledged.append((f"rolling/{number}", image))
+            if not client.has(f"rolling/{number}", image.digest, image):
                 self.failed.append("pull: not what was pushed")
             else:
                 self.done += 1
@@ -112,6 +124,91 @@ def test_c37_a_rolling_restart_cuts_no_push_and_no_pull(lab: Node) -> None:
     assert seen.failed == []
     assert seen.done >= RESTARTS * CLIENTS
     assert not before & set(addresses_of_pods(lab))
+
+
+@dataclass
+class Pulls:
+    """What clients that pull all the time have seen."""
+
+    kept: Image
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def pull(self, node: Node, _: int) -> None:
+        """Pull that image whole."""
+        client = connected(node)
+        try:
+            if client.has("kept", "1", self.kept):
+                self.done += 1
+            else:
+                self.failed.append("not what was pushed")
+        except FAILURES as problem:
+            self.failed.append(repr(problem))
+        finally:
+            client.close()
+
+
+def test_one_command_collects_while_nobody_can_push(deployed: Stack, lab: Node) -> None:
+    """Pulls go on, no acknowledged push is damaged, and what lost its tag goes; first a dry run."""
+    operator, client = Operator(lab, deployed), connected(lab)
+    kept, old, new = Image.random(MIB), Image.random(MIB), Image.random(MIB)
+    assert [client.push("kept", "1", kept).status, client.push("moved", "1", old).status] == [201, 201]
+    assert client.push("moved", "1", new).status == 201
+    settings = deployed.folder / "Pulumi.dev.yaml"
+    before = settings.read_bytes()
+
+    dry = operator.run("collect", "--untagged").stdout
+    there = client.manifest("moved", old.digest).status
+    pushes, pulls = Pushes(), Pulls(kept)
+    with busy(2, partial(pushes.push, lab)), busy(2, partial(pulls.pull, lab)):
+        done = operator.run("collect", "--untagged", "--apply").stdout
+
+    assert f"no tag names moved@{old.digest}" in dry
+    assert "nothing was removed: this was a dry run; APPLY=1 removes" in dry
+    assert there == 200
+    assert f"no tag names moved@{old.digest}" in done
+    client.close()
+    assert client.manifest("moved", old.digest).status == 404
+    assert client.blob("moved", digest_of(old.layers[0])).status == 404
+    assert client.has("moved", "1", new)
+    assert pulls.failed == []
+    assert pulls.done
+    assert {failure[:9] for failure in pushes.failed} == {"push: 405"}
+    assert [place for place, image in pushes.acknowledged if not client.has(place, image.digest, image)] == []
+    assert settings.read_bytes() == before
+    assert deployed.up().changed == set()
+
+
+def collecting(lab: Node) -> list[int]:
+    """The processes on the node that collect."""
+    found = []
+    for process in descendants(lab.lab.process() or 0):
+        try:
+            words = Path(f"/proc/{process.id}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if words.startswith(b"registry\0garbage-collect\0"):
+            found.append(process.id)
+    return found
+
+
+def test_a_collection_that_is_killed_ends_everywhere(deployed: Stack, lab: Node) -> None:
+    """Else it would go on while pushes are taken again, which the next `up` brings back."""
+    operator, client = Operator(lab, deployed), connected(lab)
+    command = operator.start("collect", "--apply")
+    until(lambda: bool(collecting(lab)), "a collection", seconds=180)
+    for process in collecting(lab):
+        os.kill(process, signal.SIGSTOP)
+    os.killpg(command.pid, signal.SIGKILL)
+    command.wait()
+
+    until(lambda: not collecting(lab), "the end of the collection", seconds=30)
+    assert client.push_blob("refused", b"layer").status == 405
+    refused = operator.run("collect", "--apply", check=False)
+    assert "stack dev has changes that are not up" in refused.stderr
+    deployed.up()
+    client.close()
+    assert client.push("refused", "1", Image.random(10)).status == 201
 
 
 def test_c37_without_the_drain_the_same_restart_is_noticed(deployed: Stack, lab: Node) -> None:

@@ -36,6 +36,8 @@ def made(*words: str) -> str:
         (("retention",), 'operations retention --stack "dev"'),
         (("retention", "APPLY=0"), 'operations retention --stack "dev"'),
         (("retention", "APPLY=1"), 'operations retention --stack "dev" --apply'),
+        (("collect",), 'operations collect --stack "dev"'),
+        (("collect", "APPLY=1", "UNTAGGED=1"), 'operations collect --stack "dev" --apply --untagged'),
     ],
 )
 def test_the_targets_run_these_commands(words: tuple[str, ...], command: str) -> None:
