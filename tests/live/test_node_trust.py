@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 from lab.topology import FIRST, SECOND
 from tests.live.harness import ADDRESS, CA_FILE, FAILS_WITHIN, PUSH_ADDRESS, Node, Stack, Update
 from tests.live.observation import NODE_TRUST, named, until, versions
+from tests.live.pulling import pulled
 
 CONTAINERD, DOCKER = "/etc/containerd/certs.d", "/etc/docker/certs.d"
 FILES = {
@@ -127,23 +127,8 @@ def test_a_node_that_joins_pulls_without_another_up(joined: str, stack: Stack, l
     A Pod pinned to it pulls over TLS.
     """
     image = stack.outputs()["image"]
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "joined"},
-        "spec": {
-            "nodeName": joined,
-            "terminationGracePeriodSeconds": 0,
-            "imagePullSecrets": [{"name": "regcred"}],
-            "containers": [{"name": "pulled", "image": image, "imagePullPolicy": "Always"}],
-        },
-    }
-    lab.kubectl("apply", "--filename=-", stdin=json.dumps(pod))
-    try:
-        lab.wait_for("condition=Ready", "pod/joined")
-        images = lab.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"], node=joined).stdout.split()
-    finally:
-        lab.kubectl("delete", "pod", "joined")
+    with pulled(lab, joined, image) as images:
+        pass
     first, second = files(lab, FIRST.name), files(lab, joined)
 
     assert image in images

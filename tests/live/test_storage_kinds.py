@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab.topology import SECOND
 from tests.live import storage_kinds
 from tests.live.harness import Node, Stack, Update
 from tests.live.observation import (
@@ -19,6 +20,7 @@ from tests.live.observation import (
     until,
     versions,
 )
+from tests.live.pulling import pulled
 from tests.live.registry_client import Client, Image, Reply
 from tests.live.storage_kinds import Kind
 
@@ -78,6 +80,22 @@ def test_the_image_that_was_proven_lies_in_the_storage(deployed: Deployed, kind:
     assert is_proven(deployed.stack)
     assert (kind.files / "repositories" / "alpine_test").is_dir()
     assert kind.damage() == []
+
+
+@pytest.fixture
+def other_node(deployed: Deployed, lab: Node) -> Iterator[str]:
+    """A node that joins after the `up`, for one test."""
+    assert deployed.first.code == 0
+    lab.lab_command("node", "add")
+    yield SECOND.name
+    lab.lab_command("node", "remove")
+
+
+def test_a_node_without_the_storage_pulls_as_well(deployed: Deployed, other_node: str, lab: Node) -> None:
+    """It is given the layers by the registry, wherever they are."""
+    image = deployed.stack.outputs()["image"]
+    with pulled(lab, other_node, image) as images:
+        assert image in images
 
 
 def test_images_survive_the_deletion_of_the_registrys_pod(
