@@ -75,8 +75,8 @@ test: check ## Everything: the checks, then live tests in labs of their own, sid
 	$(LIVE) -m quiet || case $$? in 5) ;; *) code=1 ;; esac; \
 	exit $$code
 
-bench: venv ## Measure, side by side, what the README claims
-	@$(RUN) -m bench
+bench: venv ## Measure, side by side, what the README claims; PARTS="layers memory" these alone
+	@$(RUN) -m bench $(PARTS)
 
 format: venv ## Rewrite the sources in the project's format
 	@$(VENV)/bin/ruff check --fix --quiet . || true

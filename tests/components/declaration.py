@@ -12,7 +12,7 @@ from components.private_registry import PrivateRegistry
 from components.stack_configuration import compose
 from components.tls import issuing
 from tests.authority import NOW
-from tests.components.recorder import Recorder
+from tests.components.recorder import Recorder, Registration, Secret
 
 SEED: Final = "5e" * 32
 OWNER: Final = "organization/private-registry/dev/registry#0123456789abcdef"
@@ -73,3 +73,24 @@ def declared(
     settings, now = compose({**NEEDED, **values}), NOW + timedelta(days=1)
     recorder.run(lambda: PrivateRegistry("registry", settings, now=now, ask=ask))
     return recorder
+
+
+def template(recorder: Recorder) -> dict[str, Any]:
+    """Take the Pods' template of the Deployment."""
+    found: dict[str, Any] = recorder.one(DEPLOYMENT).inputs["spec"]["template"]
+    return found
+
+
+def container(recorder: Recorder) -> dict[str, Any]:
+    """Take the registry's container."""
+    [found] = template(recorder)["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def content(secret: Registration) -> dict[str, Any]:
+    """Take a Secret's content, which has to be secret to Pulumi too."""
+    data = secret.inputs["stringData"]
+    assert isinstance(data, Secret)
+    assert isinstance(data.value, dict)
+    return data.value

@@ -1,4 +1,4 @@
-"""The registry: its secrets, its Deployment, its Service."""
+"""The registry: its secrets and its Deployment."""
 
 from __future__ import annotations
 
@@ -16,43 +16,22 @@ from tests.components.declaration import (
     CERTIFICATE,
     DAEMON_SET,
     DEPLOYMENT,
-    IMAGE,
-    INGRESS,
     KEPT,
-    OWNER,
     PASSWORD,
     SECRET,
     SEED,
     SERVER,
     SERVICE,
     STASH,
+    container,
+    content,
     declared,
+    template,
 )
-from tests.components.recorder import Recorder, Registration, Secret, with_secrets, without_secrets
+from tests.components.recorder import Secret, with_secrets, without_secrets
 from tests.components.test_node_trust import provided
 
 SELECTOR = {"app.kubernetes.io/name": "registry", "app.kubernetes.io/instance": "registry"}
-
-
-def template(recorder: Recorder) -> dict[str, Any]:
-    """Take the Pods' template of the Deployment."""
-    found: dict[str, Any] = recorder.one(DEPLOYMENT).inputs["spec"]["template"]
-    return found
-
-
-def container(recorder: Recorder) -> dict[str, Any]:
-    """Take the registry's container."""
-    [found] = template(recorder)["spec"]["containers"]
-    assert isinstance(found, dict)
-    return found
-
-
-def content(secret: Registration) -> dict[str, Any]:
-    """Take a Secret's content, which has to be secret to Pulumi too."""
-    data = secret.inputs["stringData"]
-    assert isinstance(data, Secret)
-    assert isinstance(data.value, dict)
-    return data.value
 
 
 def test_htpasswd_reaches_the_engine_as_a_secret_with_a_line_per_account() -> None:
@@ -189,137 +168,6 @@ def test_deployment_and_service_select_the_pods_labels() -> None:
     assert recorder.one(DEPLOYMENT).inputs["spec"]["selector"] == {"matchLabels": SELECTOR}
     assert recorder.one(SERVICE).inputs["spec"]["selector"] == SELECTOR
     assert SELECTOR.items() <= labels.items()
-
-
-def test_service_leads_to_the_registry_and_is_not_waited_for() -> None:
-    """That wait is a fixed ten seconds and proves less than the Deployment's own."""
-    recorder = declared(port=5443, namespace="images")
-    service = recorder.one(SERVICE).inputs
-
-    assert service["spec"]["ports"] == [{"name": "registry", "port": 5443, "targetPort": "registry"}]
-    assert service["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
-    assert service["metadata"]["namespace"] == "images"
-
-
-def test_port_is_opened_on_the_node() -> None:
-    """Nodes and the Docker Engine come in there; inside the container nothing changes."""
-    [port] = container(declared(port=5443))["ports"]
-
-    assert port == {"name": "registry", "containerPort": 5000, "hostPort": 5443}
-
-
-def test_another_way_in_takes_no_port_of_the_registrys_node() -> None:
-    """Another Pod may have it, and a namespace need not allow it."""
-    [port] = container(declared(exposure="nodePort"))["ports"]
-
-    assert port == {"name": "registry", "containerPort": 5000}
-
-
-def test_service_opens_the_port_on_every_node() -> None:
-    """Pods in the cluster find the registry at the same port as ever."""
-    spec = declared(exposure="nodePort", node_port=31234).one(SERVICE).inputs["spec"]
-
-    assert spec["type"] == "NodePort"
-    assert spec["ports"] == [{"name": "registry", "port": 5000, "targetPort": "registry", "nodePort": 31234}]
-
-
-def test_service_asks_for_a_load_balancer_and_waits_for_its_address() -> None:
-    """Nothing can be pushed before; and the address is typed once, as `host`."""
-    annotations = {"metallb.io/address-pool": "images"}
-    service = declared(
-        exposure="loadBalancer",
-        host="10.0.0.9",
-        port=443,
-        load_balancer_class="example.com/lb",
-        exposure_annotations=annotations,
-    ).one(SERVICE)
-    spec = service.inputs["spec"]
-
-    assert (spec["type"], spec["loadBalancerClass"], spec["loadBalancerIP"]) == (
-        "LoadBalancer",
-        "example.com/lb",
-        "10.0.0.9",
-    )
-    assert spec["ports"] == [{"name": "registry", "port": 443, "targetPort": "registry"}]
-    assert service.inputs["metadata"]["annotations"] == {
-        **annotations,
-        "private-registry/owner": OWNER,
-        "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}",
-    }
-
-
-def test_a_load_balancer_with_a_name_gives_any_address() -> None:
-    """DNS follows it."""
-    spec = declared(exposure="loadBalancer", host="registry.example.test").one(SERVICE).inputs["spec"]
-
-    assert spec.keys() == {"type", "selector", "ports"}
-
-
-def test_ingress_sends_the_host_to_the_service_with_the_registry_s_certificate() -> None:
-    """No body is too large, nothing is kept on the controller's disk, and TLS goes on behind the controller."""
-    recorder = declared(exposure="ingress", host="registry.example.test", namespace="images", ingress_class="nginx")
-    ingress = recorder.one(INGRESS).inputs
-    nginx = "nginx.ingress.kubernetes.io"
-
-    assert (ingress["metadata"]["name"], ingress["metadata"]["namespace"]) == ("registry", "images")
-    assert ingress["spec"] == {
-        "ingressClassName": "nginx",
-        "tls": [{"hosts": ["registry.example.test"], "secretName": "registry-tls"}],
-        "rules": [
-            {
-                "host": "registry.example.test",
-                "http": {
-                    "paths": [
-                        {
-                            "path": "/",
-                            "pathType": "Prefix",
-                            "backend": {"service": {"name": "registry", "port": {"name": "registry"}}},
-                        }
-                    ]
-                },
-            }
-        ],
-    }
-    annotations = ingress["metadata"]["annotations"]
-    assert annotations[f"{nginx}/proxy-body-size"] == "0"
-    assert annotations[f"{nginx}/proxy-request-buffering"] == "off"
-    assert annotations[f"{nginx}/backend-protocol"] == "HTTPS"
-    assert int(annotations[f"{nginx}/proxy-read-timeout"]) >= 600
-    assert annotations["pulumi.com/skipAwait"] == "true"
-    assert annotations["private-registry/owner"] == OWNER
-
-
-def test_ingress_leaves_the_class_to_the_cluster() -> None:
-    """Which has a default one."""
-    recorder = declared(exposure="ingress", host="registry.example.test")
-
-    assert "ingressClassName" not in recorder.one(INGRESS).inputs["spec"]
-
-
-def test_service_tells_traefik_that_the_registry_speaks_tls() -> None:
-    """Traefik reads it there, and not from the Ingress."""
-    recorder = declared(exposure="ingress", host="registry.example.test", namespace="images")
-    service = recorder.one(SERVICE).inputs
-    traefik = "traefik.ingress.kubernetes.io/service"
-
-    assert "type" not in service["spec"]
-    assert service["metadata"]["annotations"][f"{traefik}.serversscheme"] == "https"
-    assert service["metadata"]["annotations"][f"{traefik}.serverstransport"] == "images-registry@kubernetescrd"
-
-
-@pytest.mark.parametrize("exposure", ["hostPort", "nodePort", "loadBalancer"])
-def test_only_an_ingress_makes_an_ingress(exposure: str) -> None:
-    """Another way in is not opened by the way."""
-    assert declared(exposure=exposure).all(INGRESS) == {}
-
-
-@pytest.mark.parametrize("exposure", ["nodePort", "loadBalancer", "ingress"])
-def test_nothing_is_pushed_before_the_way_in_is_there(exposure: str) -> None:
-    """The push would fail, or go to what was there before."""
-    recorder = declared(exposure=exposure, host="registry.example.test")
-    made = [recorder.one(SERVICE), *recorder.all(INGRESS).values()]
-
-    assert {item.urn for item in made} <= recorder.awaited(recorder.one(IMAGE))
 
 
 @pytest.mark.parametrize(("tls", "scheme"), [("generated", "HTTPS"), ("off", "HTTP")])
@@ -473,30 +321,3 @@ def test_plain_http_leaves_nothing_of_tls() -> None:
     assert [volume["name"] for volume in template(recorder)["spec"]["volumes"]] == ["config", "accounts", "data"]
     assert [mount["name"] for mount in container(recorder)["volumeMounts"]] == ["config", "accounts", "data"]
     assert "tls" not in document["http"]
-
-
-def test_without_a_time_nothing_is_collected() -> None:
-    """And the registry is the container's own process."""
-    assert "exec registry serve" in container(declared())["command"][2]
-    assert list(content(declared().one(SECRET, "registry-config"))) == ["config.yml"]
-
-
-def test_a_time_of_collection_brings_the_script_and_a_configuration_that_refuses_pushes() -> None:
-    """Which is the usual one otherwise."""
-    recorder = declared(collection_time="03:30", collection_untagged=True)
-    texts = content(recorder.one(SECRET, "registry-config"))
-    usual, collecting = json.loads(texts["config.yml"]), json.loads(texts["collecting.yml"])
-
-    assert container(recorder)["command"][-3:] == ["12600", "/var/lib/registry", "--delete-untagged"]
-    assert collecting["storage"].pop("maintenance") == {"readonly": {"enabled": True}}
-    assert collecting == usual
-
-
-def test_a_time_of_collection_leaves_the_revision_to_what_is_served() -> None:
-    """The second configuration follows from the first, and waits for nodes, for which Pods must not wait."""
-    plain, collecting = (
-        template(recorder)["metadata"]["annotations"]["private-registry/revision"]
-        for recorder in (declared(), declared(collection_time="03:30"))
-    )
-
-    assert plain == collecting

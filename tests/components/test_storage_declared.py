@@ -10,9 +10,17 @@ import pulumi
 import pytest
 
 from components.cluster.conflicts import OWNER as MARK
-from tests.components.declaration import DEPLOYMENT, JOB, OWNER, SECRET, declared
+from tests.components.declaration import (
+    DEPLOYMENT,
+    JOB,
+    OWNER,
+    SECRET,
+    container,
+    content,
+    declared,
+    template,
+)
 from tests.components.recorder import Recorder
-from tests.components.test_server import container, content, template
 
 CLAIM: Final = "kubernetes:core/v1:PersistentVolumeClaim"
 BUDGET: Final = "kubernetes:policy/v1:PodDisruptionBudget"

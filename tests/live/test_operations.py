@@ -20,6 +20,7 @@ from tests.live.canaries import Canary, Hunt, files
 from tests.live.harness import Node, Stack
 from tests.live.operator import Operator
 from tests.live.registry_client import IMAGE_INDEX, IMAGE_MANIFEST, Client, Image, digest_of
+from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
 from tests.live.sampler import PLANTED, sampled
 
 _MEGABYTE = 1 << 20
@@ -374,3 +375,27 @@ def test_the_password_is_in_no_argument_output_or_file(
     assert hunt.found({"printed": "\n".join(operator.printed).encode()}) == set()
     assert hunt.found({str(file): file.read_bytes() for file in backup.glob("*.*")}) == set()
     assert hunt.found(files(lab.lab.folder / "tmp")) == set()
+
+
+def test_a_backup_of_a_folder_is_restored_into_a_bucket(
+    operator: Operator, content: Content, backup: Path, lab: Node
+) -> None:
+    """The way from one node to several, with every digest as it was."""
+    s3 = {"storage": "s3", "s3Bucket": BUCKET, "s3Endpoint": ENDPOINT}
+    keys = {"s3AccessKey": ACCESS_KEY, "s3SecretKey": SECRET_KEY}
+    stack = operator.stack
+    with S3.running(lab) as server:
+        for key, value in s3.items():
+            stack.set(key, value)
+        for key, value in keys.items():
+            stack.set(key, value, secret=True)
+        stack.up()
+        assert operator.client().manifest("solo", "multi").status == 404
+        operator.run("restore", "--from", str(backup), "--force")
+
+        assert_all_there(operator, content)
+        assert any("repositories/team/app" in key for key in server.objects)
+        # What the server had is gone with it, and so is the stack.
+        stack.destroy()
+        for key in (*s3, *keys):
+            stack.unset(key)

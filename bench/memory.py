@@ -1,0 +1,87 @@
+"""The registry's memory under many large pushes and many slow pulls, on each kind of storage."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from lab.ui import say
+from tests.live import storage_kinds
+from tests.live.harness import CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
+from tests.live.observation import REGISTRY_PODS, descendants, only_pod
+
+PUSHES: Final = 8
+PUSHED: Final = 1000
+"""MB of each."""
+PULLS: Final = 300
+PULLED: Final = 16
+"""MiB of each, so slowly that all run at a time."""
+
+_PUSH: Final = """
+set -e
+head --bytes={size}MB /dev/urandom > {folder}/large
+digest="sha256:$(sha256sum {folder}/large | cut -d ' ' -f 1)"
+push() {{
+  location="$(curl --silent --include --config {account} --cacert {ca} --request POST \\
+    https://{address}/v2/$1/blobs/uploads/ | tr -d '\\r' | sed -n 's/^location: //Ip')"
+  curl --silent --output /dev/null --write-out '%{{http_code}}\\n' --config {account} --cacert {ca} \\
+    --upload-file {folder}/large "https://{address}$location&digest=$digest"
+}}
+for number in $(seq {pushes}); do push large/$number & done
+wait
+"""
+_PULL: Final = """
+head --bytes={size}M /dev/urandom > {folder}/small
+digest="sha256:$(sha256sum {folder}/small | cut -d ' ' -f 1)"
+location="$(curl --silent --include --config {account} --cacert {ca} --request POST \\
+  https://{address}/v2/small/blobs/uploads/ | tr -d '\\r' | sed -n 's/^location: //Ip')"
+curl --silent --fail --config {account} --cacert {ca} --upload-file {folder}/small \\
+  "https://{address}$location&digest=$digest"
+for number in $(seq {pulls}); do
+  curl --silent --config {account} --cacert {ca} --limit-rate 2M --output /dev/null \\
+    --write-out '%{{http_code}}\\n' https://{address}/v2/small/blobs/$digest &
+done
+wait
+"""
+
+
+def measure(node: Node, folder: Path) -> None:
+    """Measure and print it."""
+    account = folder / "account"
+    account.write_text(f'user = "{USER}:{PASSWORD}"\n')
+    common = {"folder": folder, "account": account, "ca": CA_FILE, "address": PUSH_ADDRESS}
+    push = _PUSH.format(size=PUSHED, pushes=PUSHES, **common)
+    pull = _PULL.format(size=PULLED, pulls=PULLS, **common)
+    for name in storage_kinds.NAMES:
+        with storage_kinds.prepared(name, node) as kind:
+            stack = Stack.make(node, folder / name)
+            kind.configure(stack)
+            stack.up()
+            limit = only_pod(node, REGISTRY_PODS)["spec"]["containers"][0]["resources"]["limits"]["memory"]
+            say(f"\n{name}, with a limit of {limit}")
+            _report(node, f"{PUSHES} pushes of {PUSHED} MB at a time", push, "201")
+            _report(node, f"{PULLS} slow pulls of {PULLED} MiB at a time", pull, "200")
+            stack.remove()
+
+
+def _report(node: Node, what: str, script: str, success: str) -> None:
+    status = _process(node)
+    # The highest value so far is forgotten (proc(5)).
+    (status.parent / "clear_refs").write_text("5")
+    ends = Counter(node.run(["bash", "-c", script], timeout=900).stdout.split())
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+    assert peak
+    done = ends.pop(success, 0)
+    other = f", others {dict(ends)}" if ends else ""
+    say(f"{what:<58} {int(peak[1]) / 1024:6.0f} MiB at most; {done} answered {success}{other}")
+
+
+def _process(node: Node) -> Path:
+    """Where the machine tells of the registry's process."""
+    for process in descendants(node.lab.process() or 0):
+        place = Path(f"/proc/{process.id}")
+        if (place / "cmdline").read_bytes().startswith(b"registry\0serve\0"):
+            return place / "status"
+    raise AssertionError("the registry does not run")
