@@ -1,7 +1,7 @@
 """Pushing and pulling layers: the deployed registry, with TLS and accounts, beside the same program bare.
 
-Bare is the program alone on the same disk: no Kubernetes, no TLS, no accounts. One client asks both in turns, over
-one connection each, and checks what it pulls by its digest, as every client does.
+Bare is the program alone on the same disk, without Kubernetes and accounts, with TLS and without. One client asks
+all in turns, over one connection each, and checks what it pulls by its digest, as every client does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import os
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,10 +28,12 @@ from tests.live.registry_client import network_of
 from .series import Series
 
 MB: Final = 10**6
-SIZES: Final = {1: 40, 10: 20, 100: 8, 1000: 4}
+SIZES: Final = {1: 40, 10: 20, 100: 8, 1000: 5}
 """Size of the layer in MB, and how often it is pushed and pulled; the first time is not counted."""
 _PIECE: Final = 1 << 20
-_BARE: Final = "localhost:5999"
+_BARE: Final = {"bare with TLS": 5998, "bare": 5999}
+"""Ports of the program alone."""
+_DEPLOYED: Final = "deployed"
 _PULL, _PUSH = 0.85, 0.8
 """Aims: at least so much of the bare program's rate."""
 
@@ -44,25 +46,21 @@ class Client:
     headers: dict[str, str]
 
     @classmethod
-    def encrypted(cls, node: Node) -> Client:
-        """To the deployed registry."""
+    def connected(cls, node: Node, arm: str) -> Client:
+        """To one of the registries."""
         context = ssl.create_default_context(cadata=node.path(CA_FILE).read_text())
-        account = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         host, _, port = PUSH_ADDRESS.partition(":")
-        made = http.client.HTTPSConnection(host, int(port), context=context)
-        return cls._connected(node, made, {"Authorization": f"Basic {account}"})
-
-    @classmethod
-    def bare(cls, node: Node) -> Client:
-        """To the program alone."""
-        host, _, port = _BARE.partition(":")
-        return cls._connected(node, http.client.HTTPConnection(host, int(port)), {})
-
-    @classmethod
-    def _connected(cls, node: Node, made: http.client.HTTPConnection, headers: dict[str, str]) -> Client:
+        if arm == _DEPLOYED:
+            account = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+            made: http.client.HTTPConnection = http.client.HTTPSConnection(host, int(port), context=context)
+            client = cls(made, {"Authorization": f"Basic {account}"})
+        elif "TLS" in arm:
+            client = cls(http.client.HTTPSConnection(host, _BARE[arm], context=context), {})
+        else:
+            client = cls(http.client.HTTPConnection(host, _BARE[arm]), {})
         with network_of(node):
-            made.connect()
-        return cls(made, headers)
+            client.connection.connect()
+        return client
 
     def push(self, content: memoryview, digest: str) -> None:
         """Push a layer in three requests, as Docker does."""
@@ -94,48 +92,60 @@ def measure(node: Node, folder: Path) -> None:
     """Measure and print it."""
     stack = Stack.make(node, folder / "project")
     stack.up()
-    with _bare(node, folder):
+    with ExitStack() as running:
+        for arm, port in _BARE.items():
+            running.enter_context(_bare(node, folder, port, encrypted="TLS" in arm))
         for size, rounds in SIZES.items():
             _measure_size(node, size, rounds)
-            node.run(["sh", "-c", "rm -rf /data/registry/registry/docker /data/bare/docker"])
     stack.remove()
-    node.run(["rm", "-rf", "/data/bare"])
 
 
 def _measure_size(node: Node, size: int, rounds: int) -> None:
-    clients = {"deployed": Client.encrypted(node), "bare": Client.bare(node)}
-    pushes = {name: Series(f"push of {size} MB, {name}") for name in clients}
-    pulls = {name: Series(f"pull of {size} MB, {name}") for name in clients}
+    clients = {arm: Client.connected(node, arm) for arm in (_DEPLOYED, *_BARE)}
+    pushes = {arm: Series(f"push of {size} MB, {arm}") for arm in clients}
+    pulls = {arm: Series(f"pull of {size} MB, {arm}") for arm in clients}
     content = bytearray(os.urandom(size * MB))
     for number in range(rounds):
         content[:8] = number.to_bytes(8, "big")
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        # What one has left for the disk to write must not always fall to the other.
-        for name, client in sorted(clients.items(), reverse=bool(number % 2)):
-            pushes[name].measure(lambda c=client, d=digest: c.push(memoryview(content), d))  # type: ignore[misc]
-            pulls[name].measure(lambda c=client, d=digest: c.pull(d))  # type: ignore[misc]
+        # What one has left for the disk to write must not always fall to the same other.
+        arms = list(clients)[number % 3 :] + list(clients)[: number % 3]
+        for arm in arms:
+            client = clients[arm]
+            pushes[arm].measure(lambda c=client, d=digest: c.push(memoryview(content), d))  # type: ignore[misc]
+            pulls[arm].measure(lambda c=client, d=digest: c.pull(d))  # type: ignore[misc]
             os.sync()
+        node.run(["sh", "-c", "rm -rf /data/registry/registry/docker/registry/v2/blobs /data/bare-*/docker"])
     for series, aim in ((pushes, _PUSH), (pulls, _PULL)):
-        say(f"\n{series['deployed']}\n{series['bare']}")
-        rates = {name: size / each.median for name, each in series.items()}
-        ratio = rates["deployed"] / rates["bare"]
-        say(f"{'MB/s, deployed and bare':<58} {rates['deployed']:6.0f} {rates['bare']:6.0f}")
-        say(f"{'ratio of the rates':<58} {ratio:6.2f}, target at least {aim}")
+        say("")
+        rates = {arm: size / each.median for arm, each in series.items()}
+        for arm, each in series.items():
+            say(f"{each}{rates[arm]:7.0f} MB/s")
+        ratio = rates[_DEPLOYED] / rates["bare with TLS"]
+        say(f"{'ratio of the rates, deployed to bare with TLS':<58} {ratio:6.2f}, target at least {aim}")
 
 
 @contextmanager
-def _bare(node: Node, folder: Path) -> Iterator[None]:
+def _bare(node: Node, folder: Path, port: int, *, encrypted: bool) -> Iterator[None]:
     """Run the registry's program on the node, with the configuration that it needs and no more."""
-    node.run(["mkdir", "-p", "/data/bare"])
-    config = folder / "config.yml"
-    storage = {"filesystem": {"rootdirectory": "/data/bare"}}
-    config.write_text(json.dumps({"version": "0.1", "storage": storage, "http": {"addr": _BARE}}))
-    words = [str(parts.built(tools.REGISTRY)), "serve", str(config)]
-    environment = ["env", "OTEL_TRACES_EXPORTER=none"]
-    process = node.start_process([*environment, *words], folder / "bare.log")
+    data, config = f"/data/bare-{port}", folder / f"{port}.yml"
+    node.run(["mkdir", "-p", data])
+    http_: dict[str, object] = {"addr": f"localhost:{port}"}
+    if encrypted:
+        pair = node.get("secret", "registry-tls")["data"]
+        for name, text in pair.items():
+            (folder / name).write_bytes(base64.b64decode(text))
+        http_["tls"] = {"certificate": str(folder / "tls.crt"), "key": str(folder / "tls.key")}
+    storage = {"filesystem": {"rootdirectory": data}}
+    config.write_text(json.dumps({"version": "0.1", "storage": storage, "http": http_}))
+    words = ["env", "OTEL_TRACES_EXPORTER=none", str(parts.built(tools.REGISTRY)), "serve", str(config)]
+    process = node.start_process(words, folder / f"{port}.log")
     try:
-        until(lambda: node.run(["curl", "--silent", f"http://{_BARE}/v2/"], check=False).returncode == 0, "it")
+        scheme = "https" if encrypted else "http"
+        asked = ["curl", "--silent", "--insecure", f"{scheme}://localhost:{port}/v2/"]
+        until(lambda: node.run(asked, check=False).returncode == 0, "a bare registry")
         yield
     finally:
         process.terminate()
         process.wait()
+        node.run(["rm", "-rf", data])
