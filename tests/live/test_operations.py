@@ -18,7 +18,7 @@ import pytest
 
 from tests.live.canaries import Canary, Hunt, files
 from tests.live.harness import Node, Stack
-from tests.live.operator import Operator
+from tests.live.operating import Operator
 from tests.live.registry_client import IMAGE_INDEX, IMAGE_MANIFEST, Client, Image, digest_of
 from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
 from tests.live.sampler import PLANTED, sampled

@@ -14,7 +14,7 @@ import pytest
 
 from tests.live.harness import Node, Stack
 from tests.live.observation import descendants, until
-from tests.live.operator import Operator
+from tests.live.operating import Operator
 from tests.live.registry_client import FAILURES, Client, Image, busy, digest_of
 from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
 
