@@ -21,6 +21,7 @@ from components.cluster.provider import cluster_provider
 from components.cluster.taints import of_node
 from components.pulumi_version import check_pulumi
 from components.stack_configuration import load
+from components.storage.claim import Claim, of_claim
 
 
 async def program() -> pulumi.Inputs:
@@ -38,6 +39,8 @@ async def program() -> pulumi.Inputs:
     await asyncio.sleep(0)
     if settings.storage.tolerate_taints and settings.storage.node:
         ask.early(of_node(settings.storage.node))
+    if isinstance(settings.storage, Claim):
+        ask.early(of_claim(settings.storage.claim_name or "registry-data", settings.cluster.namespace))
 
     # While the cluster answers, Pulumi starts the Docker provider.
     import pulumi_docker as docker  # noqa: PLC0415

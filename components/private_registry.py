@@ -118,7 +118,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         trust = [told.daemon_set] if told else []
         accounts = access.accounts()
         taints = Taints(ask if storage.tolerate_taints else None, self)
-        data = volumes(name, storage, cluster, ask, child)
+        data = volumes(name, storage, cluster, ownership, ask, bounded)
         stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
         server = RegistryServer(
             name,

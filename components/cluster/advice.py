@@ -195,6 +195,11 @@ def _off_node(found: re.Match[str], _: Situation, __: str) -> str:
 
 def _taken(found: re.Match[str], situation: Situation, namespace: str) -> str:
     kind, name = found[1], found[2]
+    if kind == "persistentvolumeclaim":
+        return (
+            f"claim {name} of namespace {namespace} is there and not in the stack's state: "
+            f"`pulumi config set claimName {name}` takes it as it is (without claimClass and claimSize)"
+        )
     is_pull_secret = kind == "secret" and name == situation.pull_secret
     setting = "pullSecretName" if is_pull_secret else "namespace"
     return (

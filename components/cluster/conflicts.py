@@ -104,7 +104,7 @@ def _is_of(item: Object, owner: str, place: Place) -> bool:
     A claim may be of the same stack before it was destroyed, which had another random part.
     """
     given = owner_of(item)
-    return given == owner or (place.kind == CLAIM and _readable(given) == _readable(owner))
+    return given == owner or (place.kind == CLAIM and readable(given) == readable(owner))
 
 
 def in_the_way(place: Place, item: Object, pull_secret_name: str, stack: str) -> str:
@@ -194,7 +194,7 @@ def _whose(item: Object) -> str:
     metadata = item["metadata"]
     labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
     if owner := owner_of(item):
-        return f"belongs to the registry {_readable(owner)}"
+        return f"belongs to the registry {readable(owner)}"
     if release := annotations.get("meta.helm.sh/release-name"):
         return f"belongs to the Helm release {release}"
     for reference in metadata.get("ownerReferences", []):
@@ -216,7 +216,7 @@ def _removal(item: Object, stack: str) -> str:
     place = Place.of(item)
     by_hand = f"`kubectl delete {place.typed} --namespace {place.namespace}`"
     if owner := owner_of(item):
-        theirs = _readable(owner).rpartition("/")[0]
+        theirs = readable(owner).rpartition("/")[0]
         if theirs == stack:
             # The command with that name would destroy ours.
             return (
@@ -234,7 +234,7 @@ def _removal(item: Object, stack: str) -> str:
     return f"{by_hand} removes theirs"
 
 
-def _readable(owner: str) -> str:
+def readable(owner: str) -> str:
     """Give an owner without its random part: organization/project/stack/component."""
     return owner.partition("#")[0]
 

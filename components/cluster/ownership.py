@@ -31,6 +31,7 @@ from .conflicts import (
     is_older,
     missing,
     owner_of,
+    readable,
     refusal,
 )
 from .kubectl import KubectlError
@@ -122,6 +123,15 @@ class Ownership:
 
     def _marked(self, metadata: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK gives it
         return {**metadata, "annotations": {**(metadata.get("annotations") or {}), OWNER: self._owner}}
+
+    @property
+    def owner(self) -> pulumi.Output[str]:
+        """The mark of this life of the stack; unknown to the preview of the first `up`."""
+        return self._owner
+
+    def is_of_this_stack(self, item: Object) -> bool:
+        """Whether an object is of this stack's component, also as it was before it was destroyed."""
+        return readable(owner_of(item)) == f"{self._stack}/{self._name}"
 
     def claim(self) -> None:
         """Refuse what another registry of this program has as well. Raises RunError."""

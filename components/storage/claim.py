@@ -1,5 +1,6 @@
 """The images in a volume that the cluster provides: the rules of a PersistentVolumeClaim, new or existing."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -21,6 +22,17 @@ _SHARED: Final = "ReadWriteMany"
 _ACCESS_MODES: Final = ("ReadWriteOnce", "ReadWriteOncePod", _SHARED)
 _OF_A_NEW_ONE: Final = ("claim_class", "claim_size")
 _LEAST: Final = "1Mi"
+
+
+def of_claim(name: str, namespace: str) -> list[str]:
+    """Give the words by which kubectl is asked for a claim."""
+    return [
+        "get",
+        f"persistentvolumeclaim/{name}",
+        f"--namespace={namespace}",
+        "--ignore-not-found",
+        "--output=json",
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +79,9 @@ class Claim(Store):
                     raise ValueError(f"must be the name of a claim in namespace {namespace}, got {shown(name)}")
             problems.raise_late()
             return
+        with problems.caught("storage", f"`kubectl get pvc {name} --namespace {namespace}` until it is gone"):
+            if "deletionTimestamp" in there.get("metadata", {}):
+                raise ValueError(f"must not be claim {name}, which is being deleted, and its images with it")
         spec = there["spec"]
         modes, size = spec["accessModes"], spec["resources"]["requests"]["storage"]
         storage_class = spec.get("storageClassName", "")
@@ -86,6 +101,19 @@ class Claim(Store):
             with problems.caught("claimSize", config_set(f"claimSize {size}")):
                 if bytes_of(self.claim_size, "storage") < bytes_of(size, "storage"):
                     raise ValueError(f"must not be less than claim {name} has, {size}: no volume shrinks")
+        problems.raise_late()
+
+    def check_left(self, there: Mapping[str, Any], name: str, namespace: str) -> None:
+        """Refuse growth of the claim that this stack has left when it was destroyed. Raises RunError."""
+        problems, size = Problems(), there["spec"]["resources"]["requests"]["storage"]
+        patch = json.dumps({"spec": {"resources": {"requests": {"storage": self.claim_size}}}})
+        grow = f"`kubectl patch pvc {name} --namespace {namespace} --patch '{patch}'`"
+        with problems.caught("claimSize", f"{config_set(f'claimSize {size}')}, or {grow}"):
+            if bytes_of(self.claim_size, "storage") > bytes_of(size, "storage"):
+                raise ValueError(
+                    f"must be that of claim {name}, {size}: the stack left it when it was destroyed, and takes "
+                    "it as it is"
+                )
         problems.raise_late()
 
     @property
@@ -111,7 +139,11 @@ class Claim(Store):
         """What people should know before they say yes: a text each."""
         if not self.remove_data:
             return ()
-        which = f"claim {self.claim_name}" if self.claim_name else "the claim, which `destroy` then removes too"
+        which = (
+            f"claim {self.claim_name}"
+            if self.claim_name
+            else "the claim, which `destroy` then removes too unless the stack found it there"
+        )
         removal = (
             f"{PROJECT}:removeData is true: `up` stops the registry and deletes every image in {which}; "
             "to keep them: `pulumi config rm removeData`"

@@ -50,9 +50,10 @@ def pod(recorder: Recorder) -> dict[str, Any]:
     return found
 
 
-def claim_of(size: str) -> dict[str, Any]:
+def claim_of(size: str, owner: str = OWNER, **metadata: str) -> dict[str, Any]:
     """Give a claim as the cluster tells of it."""
-    return {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    return {"metadata": {"name": "registry-data", "annotations": {MARK: owner}, **metadata}, "spec": spec}
 
 
 def test_a_new_claim_stays_when_the_stack_is_destroyed() -> None:
@@ -108,6 +109,44 @@ def test_a_claim_that_grows_is_only_asked_for_more() -> None:
     recorder = declared(storage="claim", claim_size="20Gi", ask=Cluster(claim_of("10Gi")))
 
     assert recorder.one(CLAIM).inputs["spec"]["resources"]["requests"]["storage"] == "20Gi"
+
+
+LEFT: Final = f"{OWNER.partition('#')[0]}#fedcba9876543210"
+"""The mark of the same stack before it was destroyed."""
+
+
+def test_a_claim_that_the_stack_left_is_taken_as_it_is() -> None:
+    """Kubernetes providers from 4.29 on do not make what is there."""
+    recorder = declared(storage="claim", ask=Cluster(claim_of("10Gi", LEFT)))
+
+    assert not recorder.all(CLAIM)
+    assert MOUNTED in pod(recorder)["volumes"]
+
+
+def test_a_claim_that_the_stack_left_grows_by_hand() -> None:
+    """Nothing in the stack would do it."""
+    with pytest.raises(pulumi.RunError) as refused:
+        declared(storage="claim", claim_size="20Gi", ask=Cluster(claim_of("10Gi", LEFT)))
+
+    assert str(refused.value).splitlines()[-1].strip() == (
+        "private-registry:claimSize must be that of claim registry-data, 10Gi: the stack left it when it was "
+        "destroyed, and takes it as it is; fix: `pulumi config set claimSize 10Gi`, or `kubectl patch pvc "
+        'registry-data --namespace default --patch \'{"spec": {"resources": {"requests": {"storage": "20Gi"}}}}\'`'
+    )
+
+
+def test_a_claim_of_others_is_not_taken() -> None:
+    """Where it would be made, it is refused."""
+    others = "organization/private-registry/prod/registry#0123456789abcdef"
+
+    assert declared(storage="claim", ask=Cluster(claim_of("10Gi", others))).one(CLAIM)
+
+
+def test_a_claim_that_is_being_deleted_is_refused() -> None:
+    """Its images go with the last Pod that uses it."""
+    claim = claim_of("10Gi", deletionTimestamp="2026-11-26T00:00:00Z")
+    with pytest.raises(pulumi.RunError, match="storage must not be claim registry-data, which is being deleted"):
+        declared(storage="claim", ask=Cluster(claim))
 
 
 def test_keys_of_a_bucket_are_in_the_configuration_alone() -> None:

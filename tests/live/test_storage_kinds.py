@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from lab.topology import SECOND
-from tests.live import storage_kinds
+from tests.live import creating_provider, storage_kinds
 from tests.live.harness import Node, Stack, Update
 from tests.live.observation import (
     PROOF_PODS,
@@ -47,6 +47,9 @@ def deployed(lab: Node, kind: Kind, tmp_path_factory: pytest.TempPathFactory) ->
     """The stack, up; each test leaves it so."""
     stack = Stack.make(lab, tmp_path_factory.mktemp("project"))
     kind.configure(stack)
+    if kind.name == "claim":
+        # The only object that stays when a stack is destroyed; test_claims.py has the provider of before.
+        creating_provider.use(stack.folder)
     yield Deployed(stack, stack.up())
     stack.remove()
 

@@ -504,6 +504,7 @@ def test_the_scheduler_s_words_become_what_to_do(
             ),
         ),
         ('secrets "regcred" already exists', "`pulumi config set pullSecretName <name>`"),
+        ('persistentvolumeclaims "registry-data" already exists', "`pulumi config set claimName registry-data`"),
         ('Apply failed with 1 conflict: conflict with "kubectl-create": .type', "is another's"),
         ("Job was active longer than specified deadline", "it took longer than 120 s"),
         ("Readiness probe failed: HTTP probe failed with statuscode: 503", "cannot use its storage"),
