@@ -14,6 +14,7 @@ import signal
 
 import pulumi
 
+from components.access.namespaces import of_namespaces
 from components.clock import clock
 from components.cluster.kubeconfig import resolve
 from components.cluster.kubectl import Questions
@@ -39,6 +40,8 @@ async def program() -> pulumi.Inputs:
     await asyncio.sleep(0)
     if settings.storage.tolerate_taints and settings.storage.node:
         ask.early(of_node(settings.storage.node))
+    if selector := settings.access.pull_namespace_selector:
+        ask.early(of_namespaces(selector))
     if isinstance(settings.storage, Claim):
         ask.early(of_claim(settings.storage.claim_name or "registry-data", settings.cluster.namespace))
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 import pulumi
 
+from .access.namespaces import pull_namespaces
 from .access.pull_secrets import pull_secrets
+from .access.service_accounts import service_accounts
 from .cluster.conflicts import Folder, Port
 from .cluster.diagnosis import Explain, bound
 from .cluster.ownership import Ownership, Wanted
@@ -63,10 +65,11 @@ class PrivateRegistry(pulumi.ComponentResource):
         exposure, tls, access, nodes = settings.exposure, settings.tls, settings.access, settings.nodes
         server_settings, storage, cluster = settings.server, settings.storage, settings.cluster
         port = exposure.port_on_node
+        namespaces = pull_namespaces(access, ask)
         wanted = Wanted(
             namespace=cluster.namespace,
             pull_secret_name=access.pull_secret_name,
-            pull_namespaces=access.pull_namespaces,
+            pull_namespaces=namespaces,
             of_the_node=[
                 *([Folder(storage.node, storage.folder)] if storage.folder else []),
                 # While the registry is stopped, it needs no port.
@@ -151,7 +154,10 @@ class PrivateRegistry(pulumi.ComponentResource):
             remove_data(name, storage, data, server_settings.image, cluster, tolerated, stopped)
         else:
             provider = self.get_provider("kubernetes:core/v1:Pod")
-            secrets = pull_secrets(name, access, accounts, exposure.addresses, bounded)
+            secrets = pull_secrets(name, access, namespaces, accounts, exposure.addresses, bounded)
+            if access.pull_service_accounts:
+                own = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit)
+                service_accounts(name, access, dict(zip(namespaces, secrets, strict=True)), ask, own)
             self.proof = ImageProof(
                 f"{name}-proof",
                 settings.proof,

@@ -15,6 +15,7 @@ from .settings import Access
 def pull_secrets(
     name: str,
     access: Access,
+    namespaces: Sequence[str],
     passwords: pulumi.Output[dict[str, str]],
     addresses: Sequence[Address],
     opts: pulumi.ResourceOptions,
@@ -35,5 +36,5 @@ def pull_secrets(
             string_data={".dockerconfigjson": content},
             opts=opts,
         )
-        for namespace in access.pull_namespaces
+        for namespace in namespaces
     ]

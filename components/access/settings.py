@@ -23,6 +23,8 @@ class Access:
     development: bool = False
     pull_secret_name: str = "regcred"  # noqa: S105 - a Secret's name, not its value
     pull_namespaces: tuple[str, ...] = ("default",)
+    pull_namespace_selector: str = ""
+    pull_service_accounts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Keep what the caller cannot change."""
@@ -83,6 +85,15 @@ class Access:
         with problems.caught("pullNamespaces", config_set("--path 'pullNamespaces[0]' default")):
             if not self.pull_namespaces:
                 raise ValueError("must name a namespace, in which the proof Pod runs")
+        with problems.caught("pullNamespaceSelector", config_set("pullNamespaceSelector <label>=<value>")):
+            if self.pull_namespace_selector and not self.pull_namespace_selector.strip():
+                raise ValueError("must not be blank, which would select every namespace")
+        for position, name in enumerate(self.pull_service_accounts):
+            setting = f"pullServiceAccounts[{position}]"
+            with problems.caught(setting, config_set(f"--path '{setting}' <name>")):
+                check_object_name(name)
+                if name in self.pull_service_accounts[:position]:
+                    raise ValueError(f"must name each ServiceAccount once, got {shown(name)} again")
 
 
 _PASSWORD_FIELDS: Final = {"password", "pass", "secret"}

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
+from components.cluster.kubectl import KubectlError
+from components.problems import SettingsError
 from tests.components.declaration import PASSWORD, SECRET, declared
 from tests.components.recorder import Secret
 
@@ -66,3 +71,115 @@ def test_further_accounts_stay_out() -> None:
     [inputs] = made(users={"alice": "alice's password"}).values()
 
     assert "alice" not in json.dumps(entries(inputs))
+
+
+class Cluster:
+    """Answers for namespaces that a selector finds, and for their ServiceAccounts."""
+
+    def __init__(self, namespaces: list[dict[str, Any]], accounts: list[dict[str, Any]] | None = None) -> None:
+        self.answers = {"namespaces": namespaces, "serviceaccounts": accounts or []}
+
+    def __call__(self, words: Sequence[str]) -> str:
+        """Answer as kubectl does."""
+        if words[1] == "--raw":
+            return json.dumps({"spec": {}})
+        return json.dumps({"items": self.answers.get(words[1], [])})
+
+
+class Silent:
+    """A cluster that does not allow such questions."""
+
+    def __call__(self, words: Sequence[str]) -> str:
+        """Answer as kubectl does."""
+        if words[1] in {"namespaces", "serviceaccounts"}:
+            raise KubectlError("(Forbidden): namespaces is forbidden")
+        return Cluster([])(words)
+
+
+def named(name: str, **metadata: str) -> dict[str, Any]:
+    """Give a namespace as the cluster tells of it."""
+    return {"metadata": {"name": name, **metadata}}
+
+
+def account(namespace: str, *listed: str) -> dict[str, Any]:
+    """Give a namespace's ServiceAccount `default`, with pull secrets."""
+    secrets = [{"name": name} for name in listed]
+    return {"metadata": {"name": "default", "namespace": namespace}, "imagePullSecrets": secrets}
+
+
+def test_namespaces_that_a_selector_finds_get_one_too() -> None:
+    """Each once, after those that are named, and none that is being deleted."""
+    cluster = Cluster([named("team-b"), named("default"), named("gone", deletionTimestamp="now"), named("team-a")])
+
+    assert list(made(pull_namespace_selector="a=b", ask=cluster)) == ["default", "team-a", "team-b"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "rule"),
+    [
+        (None, "must not be set where the cluster is not asked, or does not answer"),
+        (Silent(), "must be a label selector that the cluster answers: (Forbidden): namespaces is forbidden"),
+    ],
+)
+def test_without_an_answer_no_namespace_loses_its_secret(ask: Any, rule: str) -> None:  # noqa: ANN401 - kinds of Ask
+    """Those of before would."""
+    with pytest.raises(SettingsError) as refused:
+        made(pull_namespace_selector="a=b", ask=ask)
+
+    assert refused.value.problems == (
+        (
+            f"private-registry:pullNamespaceSelector {rule}; fix: let this account list namespaces, "
+            "`pulumi config set pullNamespaceSelector <selector>`, or `pulumi config rm pullNamespaceSelector`"
+        ),
+    )
+
+
+def test_service_accounts_get_it_into_their_list_once_it_is_there() -> None:
+    """In each namespace; they stay those of others, without a mark of ours."""
+    recorder = declared(pull_namespaces=("default", "team-a"), pull_service_accounts=("default", "builder"))
+    patches = recorder.all("kubernetes:core/v1:ServiceAccountPatch")
+    [first, *_] = patches.values()
+
+    assert list(patches) == [
+        f"registry-pull-{namespace}-{name}"
+        for namespace in ("default", "team-a")
+        for name in ("default", "builder")
+    ]
+    assert first.inputs["metadata"] == {"name": "default", "namespace": "default"}
+    assert first.inputs["imagePullSecrets"] == [{"name": "regcred"}]
+    assert recorder.one(SECRET, "registry-pull-secret-default").urn in recorder.awaited(first)
+
+
+@pytest.mark.parametrize(
+    ("accounts", "problem"),
+    [
+        (
+            [],
+            (
+                'must be in each namespace, got "default", which default lack; fix: `kubectl create serviceaccount '
+                "default` in each of them, or `pulumi config rm --path 'pullServiceAccounts[0]'`"
+            ),
+        ),
+        (
+            [account("default", "theirs")],
+            (
+                "must have no pull secrets of others, and default/default has theirs; fix: have its owner add "
+                "regcred, and `pulumi config rm --path 'pullServiceAccounts[0]'`"
+            ),
+        ),
+    ],
+)
+def test_a_service_account_that_cannot_be_changed_is_refused(accounts: list[dict[str, Any]], problem: str) -> None:
+    """Before anything is made."""
+    with pytest.raises(SettingsError) as refused:
+        declared(pull_service_accounts=("default",), ask=Cluster([], accounts))
+
+    assert refused.value.problems == (f"private-registry:pullServiceAccounts[0] {problem}",)
+
+
+@pytest.mark.parametrize(
+    "ask", [Cluster([], [account("default")]), Cluster([], [account("default", "regcred", "theirs")]), Silent()]
+)
+def test_a_service_account_that_has_it_is_no_problem(ask: Any) -> None:  # noqa: ANN401 - kinds of Ask
+    """Nor is one that cannot be looked at: the API server then decides."""
+    assert declared(pull_service_accounts=("default",), ask=ask).all("kubernetes:core/v1:ServiceAccountPatch")

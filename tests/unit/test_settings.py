@@ -235,6 +235,20 @@ def test_a_secret_is_text_or_an_output() -> None:
             ),
         ),
         (
+            {"pull_namespace_selector": "  "},
+            (
+                "pullNamespaceSelector must not be blank, which would select every namespace; fix: `pulumi config "
+                "set pullNamespaceSelector <label>=<value>`"
+            ),
+        ),
+        (
+            {"pull_service_accounts": ("default", "default")},
+            (
+                'pullServiceAccounts[1] must name each ServiceAccount once, got "default" again; fix: `pulumi '
+                "config set --path 'pullServiceAccounts[1]' <name>`"
+            ),
+        ),
+        (
             {"pull_namespaces": ()},
             (
                 "pullNamespaces must name a namespace, in which the proof Pod runs; fix: `pulumi config "
