@@ -71,6 +71,8 @@ async def program() -> pulumi.Inputs:
         "pullSecret": registry.pull_secret_name,
         "commands": registry.commands,
     }
+    if registry.password:
+        outputs |= {"password": registry.password}
     if registry.load_balancer:
         outputs |= {"loadBalancer": registry.load_balancer}
     if registry.certificates:

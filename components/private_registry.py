@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pulumi
 
+from .access.generated import generated_password
 from .access.namespaces import pull_namespaces
 from .access.pull_secrets import pull_secrets
 from .access.service_accounts import service_accounts
@@ -46,6 +47,8 @@ class PrivateRegistry(pulumi.ComponentResource):
     """What people type, by purpose; for where the Docker Engine runs."""
     load_balancer: pulumi.Output[list[str]] | None
     """Names and IP addresses that the load balancer has given: `host` has to lead there. None for other ways in."""
+    password: pulumi.Output[str] | None
+    """The password of `username` if it is made here; secret. None if it is set."""
     proof: ImageProof | None
     """The image that was pushed and pulled back; None once the data is removed."""
     certificates: Certificates | None
@@ -119,7 +122,8 @@ class PrivateRegistry(pulumi.ComponentResource):
             )
 
         trust = [told.daemon_set] if told else []
-        accounts = access.accounts()
+        self.password = generated_password(name, child) if access.is_generated else None
+        accounts = access.accounts(self.password)
         taints = Taints(ask if storage.tolerate_taints else None, self)
         data = volumes(name, storage, cluster, ownership, ask, bounded)
         stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)

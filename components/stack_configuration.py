@@ -15,6 +15,7 @@ from typing import Any, Final
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
+from .access.settings import GENERATED
 from .connections import Connections
 from .exposure import settings as exposures
 from .problems import PROJECT, Problems, SettingsError
@@ -123,7 +124,7 @@ def _without_values(line: str, encrypted: Mapping[str, str]) -> str:
         rule, _, fix = line.partition("; fix: ")
         line = f"{rule.partition(', got ')[0]}; its value is encrypted and not shown; fix: {fix}"
     for value in encrypted.values():
-        if len(value) >= _SHORTEST_MASKED:
+        if len(value) >= _SHORTEST_MASKED and value != GENERATED:
             line = line.replace(value, "[secret]")
     return line
 

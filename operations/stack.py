@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from components.access.settings import GENERATED
 from components.cluster.kubeconfig import KubeconfigError, resolve
 from components.problems import PROJECT, Problems
 from components.retention.settings import Retention
@@ -51,7 +52,10 @@ class Stack:
                 encrypted.add(key)
             elif key in KEYS and "value" in item:
                 settings[key] = KEYS[key].read(item["value"])
-        return cls(name, outputs, settings, secret.result(), frozenset(encrypted))
+        password = secret.result()
+        if password == GENERATED:
+            password = pulumi.ask(name, "stack", "output", "password", "--show-secrets").removesuffix("\n")
+        return cls(name, outputs, settings, password, frozenset(encrypted))
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - settings have any type
         """Give the value of a setting, or its default."""

@@ -12,6 +12,9 @@ from ..sections import SecretText, config_set, is_known, is_secret_text, keep_co
 from ..shown import shown
 from .accounts import check_password, check_username, shown_name
 
+GENERATED: Final = "generated"
+"""In place of a password: one is made, and kept in the stack's state."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
@@ -43,26 +46,35 @@ class Access:
         self._check_passwords(problems, self.password, self.users)
         self._check_pull_secrets(problems)
 
-    def accounts(self) -> pulumi.Output[dict[str, str]]:
-        """All accounts, name to password. Secret.
+    @property
+    def is_generated(self) -> bool:
+        """Whether the password of `username` is made here."""
+        return isinstance(self.password, str) and self.password == GENERATED
+
+    def accounts(self, password: pulumi.Input[str] | None = None) -> pulumi.Output[dict[str, str]]:
+        """All accounts, name to password, with this one for `username` if it is made here. Secret.
 
         Passwords that another program gave as Outputs are checked here, and refused with a RunError.
         """
 
         def checked(known: dict[str, str]) -> dict[str, str]:
             problems = Problems()
+            with problems.caught("password", f'Access(password="{GENERATED}")'):
+                if known[self.username] == GENERATED:
+                    raise ValueError(f"must be the text {GENERATED} itself, and no Output of it")
             self._check_passwords(
                 problems, known[self.username], {name: known[name] for name in self.users if name in known}
             )
             problems.raise_late()
             return known
 
-        accounts: pulumi.Output[Any] = pulumi.Output.secret({self.username: self.password, **self.users})
+        of_username = password if self.is_generated and password else self.password
+        accounts: pulumi.Output[Any] = pulumi.Output.secret({self.username: of_username, **self.users})
         return accounts.apply(checked)
 
     def _check_passwords(self, problems: Problems, password: SecretText, users: Mapping[str, SecretText]) -> None:
         with problems.caught("password", "`pulumi config set --secret password`"):
-            if is_known(password):
+            if is_known(password) and password != GENERATED:
                 check_password(password, development=self.development)
         for name, given in users.items():
             with problems.caught(_key(name), _fix(name, given)):

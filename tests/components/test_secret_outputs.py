@@ -66,6 +66,12 @@ def test_f3_a_password_as_an_output_is_used_as_its_text(form: Callable[[str], An
     assert all(json.dumps(PASSWORD)[1:-1] not in without_secrets(item.inputs) for item in recorder)
 
 
+def test_f3_the_word_for_a_generated_password_is_no_password() -> None:
+    """In an Output it is seen too late to make one."""
+    with pytest.raises(pulumi.RunError, match="password must be the text generated itself, and no Output of it"):
+        declared_with(lambda: {"password": secret("generated"), "development": True})
+
+
 @pytest.mark.parametrize("form", [secret, plain, later])
 def test_f3_passwords_of_users_as_outputs_are_used_as_their_texts(form: Callable[[str], Any]) -> None:
     """Beside others that are texts."""

@@ -95,6 +95,18 @@ def test_a_stack_that_is_not_up_has_no_registry(programs: Path) -> None:
         Stack.read("dev")
 
 
+def test_a_generated_password_comes_from_the_state(programs: Path) -> None:
+    """The settings have only the word for it."""
+    _pulumi(programs, {"address": ADDRESS}, {"password": {"secret": True}})
+    answers = (
+        'case "$*" in "config get "*) echo generated ;; "stack output password --show-secrets "*) echo made ;; '
+    )
+    known = (programs / "pulumi").read_text().partition('case "$*" in ')[2]
+    _program(programs / "pulumi", answers + known)
+
+    assert Stack.read("dev").password == "made"
+
+
 def test_settings_are_read_with_their_types_and_without_secrets(programs: Path) -> None:
     """Pulumi gives all values as text."""
     _pulumi(

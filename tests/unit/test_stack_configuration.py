@@ -48,6 +48,12 @@ def test_a_stack_needs_host_node_and_password_only(load: Load) -> None:
     )
 
 
+def test_the_word_for_a_generated_password_is_no_secret(load: Load) -> None:
+    """Other settings have it too, and their messages stay whole."""
+    with pytest.raises(SettingsError, match='tls must be generated, provided or off, got "x"'):
+        load({"tls": "x"}, password="generated")
+
+
 def test_every_kind_of_value_is_read(load: Load) -> None:
     """Pulumi passes numbers, booleans, lists and objects as JSON text."""
     settings = load(
