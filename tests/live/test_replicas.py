@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.harness import Node, Stack
+from tests.live.harness import PASSWORD, USER, Node, Stack
 from tests.live.observation import descendants, until
 from tests.live.operating import Operator
 from tests.live.registry_client import FAILURES, Client, Image, busy, digest_of
@@ -50,9 +50,9 @@ def deployed(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-def connected(node: Node) -> Client:
+def connected(node: Node, account: tuple[str, str] = (USER, PASSWORD)) -> Client:
     """A client by way of whichever Pod the node port gives it."""
-    return Client(node, address=ADDRESS, authority=AUTHORITY)
+    return Client(node, ADDRESS, account, AUTHORITY)
 
 
 @dataclass
@@ -131,12 +131,13 @@ class Pulls:
     """What clients that pull all the time have seen."""
 
     kept: Image
+    account: tuple[str, str] = (USER, PASSWORD)
     done: int = 0
     failed: list[str] = field(default_factory=list)
 
     def pull(self, node: Node, _: int) -> None:
         """Pull that image whole."""
-        client = connected(node)
+        client = connected(node, self.account)
         try:
             if client.has("kept", "1", self.kept):
                 self.done += 1
@@ -209,6 +210,28 @@ def test_a_collection_that_is_killed_ends_everywhere(deployed: Stack, lab: Node)
     deployed.up()
     client.close()
     assert client.push("refused", "1", Image.random(10)).status == 201
+
+
+def test_an_account_is_replaced_with_overlap_and_no_pull_fails(deployed: Stack, lab: Node) -> None:
+    """As docs/settings.md says: the new one beside the old one by one `up`, without the old one by another."""
+    kept, new = Image.random(MIB), ("second", "another password")
+    assert connected(lab).push("kept", "1", kept).status == 201
+    old_pulls, new_pulls = Pulls(kept), Pulls(kept, new)
+    with deployed.settings_kept():
+        deployed.set("username", new[0])
+        deployed.set("password", new[1], secret=True)
+        deployed.set(f"users.{USER}", PASSWORD, secret=True, path=True)
+        with busy(2, partial(old_pulls.pull, lab)):
+            deployed.up()
+        with busy(2, partial(new_pulls.pull, lab)):
+            deployed.unset("users")
+            deployed.up()
+        refused = connected(lab).request("GET", "/v2/").status
+    deployed.up()
+
+    assert old_pulls.failed + new_pulls.failed == []
+    assert min(old_pulls.done, new_pulls.done) > 0
+    assert refused == 401
 
 
 def test_c37_without_the_drain_the_same_restart_is_noticed(deployed: Stack, lab: Node) -> None:
