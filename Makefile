@@ -56,7 +56,7 @@ restore: venv ## Restore the backup in the folder FROM=... into the registry of 
 retention: venv ## Show which old tags may go by retentionKeep; APPLY=1 removes them
 	@$(OPERATIONS) retention --stack "$(STACK)" $(if $(filter 1,$(APPLY)),--apply)
 
-collect: venv ## Show what no image needs any more; APPLY=1 removes it, read-only meanwhile; UNTAGGED=1: images without tag too
+collect: venv ## Show what no image needs any more; APPLY=1 removes it while nobody can push
 	@$(OPERATIONS) collect --stack "$(STACK)" $(if $(filter 1,$(APPLY)),--apply )$(if $(filter 1,$(UNTAGGED)),--untagged)
 
 check: venv ## Format, lint, types, workflows and unit tests; under a minute

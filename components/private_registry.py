@@ -160,7 +160,8 @@ class PrivateRegistry(pulumi.ComponentResource):
             provider = self.get_provider("kubernetes:core/v1:Pod")
             secrets = pull_secrets(name, access, namespaces, accounts, exposure.addresses, bounded)
             if access.pull_service_accounts:
-                own = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit)
+                # Without the mark of ours: they are those of others.
+                own = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(hook))
                 service_accounts(name, access, dict(zip(namespaces, secrets, strict=True)), ask, own)
             self.proof = ImageProof(
                 f"{name}-proof",

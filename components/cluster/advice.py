@@ -231,6 +231,8 @@ def _describe(kind: str, namespace: str) -> str:
     return f"`kubectl describe {kind} --namespace {namespace}` shows it"
 
 
+_GONE: Final = re.compile(r"namespaces? \"([^\"]+)\" not found")
+
 _RULES: Final = tuple(
     _Rule(re.compile(pattern), advice)
     for pattern, advice in (
@@ -243,7 +245,7 @@ _RULES: Final = tuple(
         (r"ValidatingAdmissionPolicy '([^']+)'.* denied", _denied_by_webhook),
         (r"failed calling webhook \"?([^\":\s]+)", _webhook_off),
         (r"unable to create new content in namespace (\S+) because it is being terminated", _ending),
-        (r"namespaces? \"([^\"]+)\" not found", _no_namespace),
+        (_GONE.pattern, _no_namespace),
         (r"\b(\w+?)s(?:\.[\w.]+)? \"([^\"]+)\" already exists", _taken),
         (r"nodePort: Invalid value: (\d+): provided port is already allocated", _node_port_taken),
         (r"nodePort: Invalid value: .*[Tt]he range of valid ports is (\d+-\d+)", _node_port_outside),
@@ -286,6 +288,16 @@ def advise(
             pull_advice(reason, situation, now) or _by_rule(reason, situation, namespace or situation.namespace)
         ]
     return list(dict.fromkeys(text for text in texts if text))
+
+
+def gone(reasons: Iterable[str]) -> list[str]:
+    """Say what to do where something cannot be removed, since its namespace was."""
+    found = [_GONE.search(reason) for reason in reasons]
+    names = dict.fromkeys(match[1] for match in found if match)
+    return [
+        f"namespace {name} is gone, with all that was in it; fix: `pulumi up --refresh`, which forgets that"
+        for name in names
+    ]
 
 
 def _by_rule(reason: str, situation: Situation, namespace: str) -> str:

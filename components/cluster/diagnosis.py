@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pulumi
 
-from .advice import advise
+from .advice import advise, gone
 from .kubectl import KubectlError, kubectl
 from .reasons import reasons
 from .situation import Situation
@@ -39,6 +39,8 @@ def explain_failures(kubeconfig: str) -> Explain:
     def for_registry(situation: Situation) -> pulumi.ErrorHook:
         def explain(args: pulumi.ErrorHookArgs) -> bool:
             failed = _Failed.of(args)
+            for text in gone(args.errors) if args.failed_operation == "delete" else ():
+                pulumi.log.error(f"{args.name}: {text}")
             if failed and any(words in error for error in args.errors for words in _IS_THERE):
                 explain_it = _explain_service if failed.kind == "service" else _explain_pods
                 explain_it(failed, situation, kubeconfig)

@@ -10,7 +10,7 @@ import pytest
 from tests.live import creating_provider
 from tests.live.harness import Node, Stack, Update
 
-SELECTED, LATER, OTHER = "team-selected", "team-later", "team-other"
+SELECTED, LATER, OTHER, GONE = "team-selected", "team-later", "team-other", "team-gone"
 SELECTOR = "registry=yes,!archived"
 THEIRS = "of-others"
 
@@ -104,6 +104,24 @@ def test_a_list_of_others_is_left_alone(first: Update, stack: Stack, lab: Node) 
         "private-registry:pullNamespaceSelector must be a label selector that the cluster answers: " in wrong.output
     )
     assert pull_secrets(lab, OTHER) == [THEIRS]
+
+
+def test_a_namespace_that_is_gone_is_forgotten_by_what_the_message_says(
+    first: Update, stack: Stack, lab: Node
+) -> None:
+    """The provider cannot give a list back that is no more."""
+    assert first.code == 0
+    lab.kubectl("create", "namespace", GONE)
+    lab.kubectl("label", "namespace", GONE, "registry=yes")
+    lab.wait_for("create", "serviceaccount/default", namespace=GONE)
+    stack.up()
+    lab.kubectl("delete", "namespace", GONE)
+    failed = stack.up(check=False)
+    mended = stack.up("--refresh")
+
+    assert f"namespace {GONE} is gone, with all that was in it; fix: `pulumi up --refresh`" in failed.output
+    assert mended.code == 0
+    assert stack.up("--expect-no-changes").changed == set()
 
 
 def test_destroy_removes_the_secrets_and_patches_and_nothing_else(first: Update, stack: Stack, lab: Node) -> None:

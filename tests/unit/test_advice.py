@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from components.cluster.advice import advise
+from components.cluster.advice import advise, gone
 from components.cluster.situation import Situation
 
 NOW: Final = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -588,3 +588,12 @@ def test_a_claim_without_a_volume_is_named_with_the_ways_to_get_one() -> None:
     assert advice.startswith("the claim has no volume: `kubectl describe pvc --namespace images` says why.")
     assert "`kubectl delete pvc <name> --namespace images --timeout=60s`" in advice
     assert advice.endswith("`pulumi config set claimClass <name>`")
+
+
+def test_what_went_with_its_namespace_is_forgotten_by_one_command() -> None:
+    """Each namespace once; another error of a removal has no advice."""
+    reasons = ['namespaces "team-a" not found', 'error: namespaces "team-a" not found', "timed out"]
+
+    assert gone(reasons) == [
+        "namespace team-a is gone, with all that was in it; fix: `pulumi up --refresh`, which forgets that"
+    ]
