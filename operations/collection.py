@@ -34,11 +34,13 @@ def collect(stack: Stack, progress: Progress, *, remove: bool, untagged: bool) -
         )
     pods = RegistryPods(stack.kubeconfig(), str(stack.get("namespace")), progress)
     if not remove:
-        pods.collect(pods.ready(), flags(report_only=True, untagged=untagged))
-        progress.say("nothing was removed: this was a dry run; APPLY=1 removes")
+        found = pods.collect(pods.ready(), flags(report_only=True, untagged=untagged))
+        progress.say(f"{found}\nnothing was removed: this was a dry run; APPLY=1 removes")
         return 0
     with _read_only(stack, progress):
-        pods.collect_alone(flags(report_only=False, untagged=untagged))
+        found = pods.collect_alone(flags(report_only=False, untagged=untagged))
+    # After all that Pulumi says.
+    progress.say(f"removed: {found}")
     return 0
 
 

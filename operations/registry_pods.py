@@ -102,18 +102,18 @@ class RegistryPods:
             f"no Pod of the registry is Ready; fix: `kubectl describe {DEPLOYMENT} {self._namespace}` says why"
         )
 
-    def collect_alone(self, flags: Sequence[str]) -> None:
+    def collect_alone(self, flags: Sequence[str]) -> str:
         """Collect once none of the Pods of before is left, and only as long as the Deployment stays as it is."""
         revision = self._revision()
         self._wait_for_the_end_of_others(revision)
         pod = self.ready()
         try:
-            self.collect(pod, flags, revision)
+            return self.collect(pod, flags, revision)
         finally:
             self._stop(pod)
 
-    def collect(self, pod: Pod, flags: Sequence[str], revision: str = "") -> None:
-        """Have the registry's own program collect in a Pod.
+    def collect(self, pod: Pod, flags: Sequence[str], revision: str = "") -> str:
+        """Have the registry's own program collect in a Pod. Gives what it has found.
 
         With a revision, it is ended when the Deployment gets another. Raises OperationError if it did not come to
         its end.
@@ -153,7 +153,7 @@ class RegistryPods:
             )
         if process.returncode:
             raise OperationError(f"the collection in Pod {pod.name} ended with code {process.returncode}: {last}")
-        self._progress.say(f"{manifests} manifests and {blobs} blobs that no image needs")
+        return f"{manifests} manifests and {blobs} blobs that no image needs"
 
     @contextmanager
     def _watched(self, revision: str, process: subprocess.Popen[str]) -> Iterator[threading.Event]:

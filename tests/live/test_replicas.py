@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -168,6 +169,7 @@ def test_one_command_collects_while_nobody_can_push(deployed: Stack, lab: Node) 
     assert "nothing was removed: this was a dry run; APPLY=1 removes" in dry
     assert there == 200
     assert f"no tag names moved@{old.digest}" in done
+    assert re.search(r"^removed: [1-9]\d* manifests and [1-9]\d* blobs that no image needs\n\Z", done, re.MULTILINE)
     client.close()
     assert client.manifest("moved", old.digest).status == 404
     assert client.blob("moved", digest_of(old.layers[0])).status == 404
