@@ -11,7 +11,7 @@ import secrets
 import shutil
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,12 @@ import pytest
 from tests.live.canaries import Canary, Hunt, files
 from tests.live.harness import Node, Stack
 from tests.live.operating import Operator
-from tests.live.registry_client import IMAGE_INDEX, IMAGE_MANIFEST, Client, Image, digest_of
+from tests.live.registry_client import IMAGE_INDEX, IMAGE_MANIFEST, Client, Image, busy, digest_of
 from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
 from tests.live.sampler import PLANTED, sampled
 
 _MEGABYTE = 1 << 20
+ROUNDS = int(os.environ.get("RETENTIONS", "2"))
 
 
 @pytest.fixture(scope="module")
@@ -330,6 +331,49 @@ def test_retention_shows_first_and_removes_what_no_pod_uses(operator: Operator, 
 def _blobs(manifest: bytes) -> list[str]:
     content = json.loads(manifest)
     return [part["digest"] for part in (content["config"], *content["layers"])]
+
+
+@dataclass
+class Pushes:
+    """Clients that push a build after the other, and what was acknowledged to them."""
+
+    operator: Operator
+    base: bytes
+    images: dict[str, Image] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    def push(self, number: int) -> None:
+        """Push one image under a tag of its own; all have a layer in common."""
+        client, one = self.operator.client(), made(7, 1000)
+        image, tag = Image((self.base, *one.layers), one.config), f"build-{number}-{len(self.images)}"
+        reply = client.push("busy", tag, image)
+        client.close()
+        if reply.status == 201:
+            self.images[tag] = image
+        else:
+            self.failed.append(f"{tag}: {reply}")
+
+
+def test_retention_among_pushes_damages_nothing(operator: Operator) -> None:
+    """What is left is whole, what no pattern matches too, and no push is refused."""
+    pushes = Pushes(operator, os.urandom(_MEGABYTE))
+    kept = made(1, 1000)
+    client = operator.client()
+    assert client.push("busy", "stable", kept).status == 201
+    with operator.stack.settings_kept(), busy(2, pushes.push):
+        operator.stack.set("retentionKeep", "3")
+        operator.stack.set("retentionTags[0]", "build-*", path=True)
+        operator.stack.set("retentionRepositories[0]", "busy", path=True)
+        done = [operator.run("retention", "--apply").stdout for _ in range(ROUNDS)]
+    client.close()
+    left = json.loads(client.request("GET", "/v2/busy/tags/list").body)["tags"]
+
+    assert pushes.failed == []
+    assert all(re.search(r"^removed [1-9]\d* tags", text, re.MULTILINE) for text in done[1:])
+    assert set(left) <= {*pushes.images, "stable"}
+    assert len(left) < len(pushes.images)
+    assert [tag for tag in left if not client.has("busy", tag, {**pushes.images, "stable": kept}[tag])] == []
+    assert "stable" in left
 
 
 def test_without_removal_allowed_nothing_is_touched(operator: Operator) -> None:
