@@ -352,6 +352,8 @@ class Pushes:
             self.images[tag] = image
         else:
             self.failed.append(f"{tag}: {reply}")
+        # Tags come faster than they can be removed, and each round would take longer than the one before.
+        time.sleep(0.5)
 
 
 def test_retention_among_pushes_damages_nothing(operator: Operator) -> None:
