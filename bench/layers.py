@@ -17,13 +17,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from lab import parts, tools
 from lab.ui import say
 from tests.live.harness import CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
 from tests.live.observation import until
-from tests.live.registry_client import network_of
+from tests.live.registry_client import network_of, place_of
 
 from .series import Series
 
@@ -84,8 +83,7 @@ class Client:
         answer = self.connection.getresponse()
         body = answer.read()
         assert answer.status == expected, (answer.status, body)
-        parts = urlsplit(answer.headers["Location"])
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return place_of(answer.headers["Location"])
 
 
 def measure(node: Node, folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from lab.ui import say
 from tests.live import storage_kinds
 from tests.live.harness import CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
-from tests.live.observation import REGISTRY_PODS, descendants, only_pod
+from tests.live.observation import REGISTRY_PODS, only_pod, registries
 
 PUSHES: Final = 8
 PUSHED: Final = 1000
@@ -67,21 +67,13 @@ def measure(node: Node, folder: Path) -> None:
 
 
 def _report(node: Node, what: str, script: str, success: str) -> None:
-    status = _process(node)
+    [process] = registries(node)
+    status = process / "status"
     # The highest value so far is forgotten (proc(5)).
-    (status.parent / "clear_refs").write_text("5")
+    (process / "clear_refs").write_text("5")
     ends = Counter(node.run(["bash", "-c", script], timeout=900).stdout.split())
     peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
     assert peak
     done = ends.pop(success, 0)
     other = f", others {dict(ends)}" if ends else ""
     say(f"{what:<58} {int(peak[1]) / 1024:6.0f} MiB at most; {done} answered {success}{other}")
-
-
-def _process(node: Node) -> Path:
-    """Where the machine tells of the registry's process."""
-    for process in descendants(node.lab.process() or 0):
-        place = Path(f"/proc/{process.id}")
-        if (place / "cmdline").read_bytes().startswith(b"registry\0serve\0"):
-            return place / "status"
-    raise AssertionError("the registry does not run")

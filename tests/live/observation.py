@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,18 @@ def descendants(process: int) -> list[Process]:
                 found.append(Process.now(child))
             except OSError:
                 continue
+    return found
+
+
+def registries(node: Node, command: str = "serve") -> list[Path]:
+    """Where the machine tells of the processes of the registry's program that run this command, in /proc."""
+    found = []
+    for process in descendants(node.lab.process() or 0):
+        place = Path(f"/proc/{process.id}")
+        with suppress(OSError):
+            # One that was killed and waits to be reaped has no words left.
+            if (place / "cmdline").read_bytes().startswith(f"registry\0{command}\0".encode()):
+                found.append(place)
     return found
 
 

@@ -178,10 +178,10 @@ class Client:
         if begun.status != 202:
             return begun
         octets = [("Content-Type", "application/octet-stream")]
-        sent = self.request("PATCH", _place(begun), content, octets)
+        sent = self.request("PATCH", place_of(begun.headers["location"]), content, octets)
         if sent.status != 202:
             return sent
-        place = _place(sent)
+        place = place_of(sent.headers["location"])
         joint = "&" if "?" in place else "?"
         return self.request("PUT", f"{place}{joint}digest={digest_of(content)}")
 
@@ -231,7 +231,7 @@ FAILURES = (OSError, http.client.HTTPException)
 """What a request raises while the registry is away."""
 
 
-def _place(reply: Reply) -> str:
+def place_of(location: str) -> str:
     """Where an upload goes on; the registry names it with or without its own address."""
-    parts = urlsplit(urljoin("https://registry/", reply.headers["location"]))
+    parts = urlsplit(urljoin("https://registry/", location))
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.live import storage_kinds
 from tests.live.harness import Node, Result, Stack
-from tests.live.observation import REGISTRY_PODS, descendants, only_pod
+from tests.live.observation import REGISTRY_PODS, only_pod, registries
 
 NAMESPACE = "restricted"
 LISTENING = "0A"
@@ -97,11 +96,7 @@ def test_each_single_weakening_is_rejected(weakening: str, lab: Node, pod: dict[
 def test_what_runs_has_no_rights_on_its_node(lab: Node, pod: dict[str, Any]) -> None:
     """As the kernel tells it: account, capabilities, seccomp, root folder, token, open ports."""
     assert pod
-    [process] = [
-        place
-        for place in (Path(f"/proc/{found.id}") for found in descendants(lab.lab.process() or 0))
-        if (place / "cmdline").read_bytes().startswith(b"registry\0serve\0")
-    ]
+    [process] = registries(lab)
     status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
     mounts = [line.split() for line in (process / "mountinfo").read_text().splitlines()]
     [root] = [mount[5].split(",") for mount in mounts if mount[4] == "/"]

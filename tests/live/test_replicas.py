@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.harness import PASSWORD, USER, Node, Stack
-from tests.live.observation import descendants, until
+from tests.live.observation import registries, until
 from tests.live.operating import Operator
 from tests.live.registry_client import FAILURES, Client, Image, busy, digest_of
 from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
@@ -184,20 +184,16 @@ def test_one_command_collects_while_nobody_can_push(deployed: Stack, lab: Node) 
 
 def collecting(lab: Node) -> list[int]:
     """The processes on the node that collect."""
-    found = []
-    for process in descendants(lab.lab.process() or 0):
-        try:
-            words = Path(f"/proc/{process.id}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if words.startswith(b"registry\0garbage-collect\0"):
-            found.append(process.id)
-    return found
+    return [int(place.name) for place in registries(lab, "garbage-collect")]
 
 
 def test_a_collection_that_is_killed_ends_everywhere(deployed: Stack, lab: Node) -> None:
     """Else it would go on while pushes are taken again, which the next `up` brings back."""
     operator, client = Operator(lab, deployed), connected(lab)
+    # With few images it is over before it is seen.
+    for number in range(100):
+        assert client.push("many", str(number), Image.random(10)).status == 201
+    client.close()
     command = operator.start("collect", "--apply")
     until(lambda: bool(collecting(lab)), "a collection", seconds=180)
     for process in collecting(lab):

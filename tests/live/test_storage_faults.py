@@ -17,7 +17,7 @@ import pytest
 
 from tests.live import storage_kinds, volumes
 from tests.live.harness import Node, Stack
-from tests.live.observation import REGISTRY_PODS, descendants, only_pod, until
+from tests.live.observation import REGISTRY_PODS, only_pod, registries, until
 from tests.live.registry_client import FAILURES, Client, Image, digest_of
 from tests.live.storage_kinds import Kind
 
@@ -126,19 +126,15 @@ class Acknowledged:
 
 def _kill_registry(node: Node) -> None:
     """End the registry's process by SIGKILL, once it runs."""
-    found: list[int] = []
+    found: list[Path] = []
 
     def runs() -> bool:
-        for process in descendants(node.lab.process() or 0):
-            with suppress(OSError):
-                # One that was killed and waits to be reaped has no words left.
-                if Path(f"/proc/{process.id}/cmdline").read_bytes().startswith(b"registry\0serve\0"):
-                    found.append(process.id)
+        found[:] = registries(node)
         return bool(found)
 
     until(runs, "the registry to run")
     with suppress(ProcessLookupError):
-        os.kill(found[-1], signal.SIGKILL)
+        os.kill(int(found[-1].name), signal.SIGKILL)
 
 
 def _serves(client: Client) -> bool:
