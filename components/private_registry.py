@@ -122,8 +122,12 @@ class PrivateRegistry(pulumi.ComponentResource):
             )
 
         trust = [told.daemon_set] if told else []
-        self.password = generated_password(name, child) if access.is_generated else None
-        accounts = access.accounts(self.password)
+        made = {
+            account: generated_password(f"{name}-{resource}", child)
+            for account, resource in access.generated.items()
+        }
+        self.password = made.get(access.username)
+        accounts = access.accounts(made)
         taints = Taints(ask if storage.tolerate_taints else None, self)
         data = volumes(name, storage, cluster, ownership, ask, bounded)
         stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
@@ -134,6 +138,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             exposure,
             storage,
             data,
+            access,
             accounts,
             self.certificates,
             trust,

@@ -210,6 +210,11 @@ def registry_version(image: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version[1].split(".")) if version else ()
 
 
+def check_image(image: str) -> None:
+    """Refuse what is no image reference."""
+    _take_apart(image)
+
+
 def check_registry_image(image: str, *, allow_outdated: bool) -> None:
     """Refuse what is no image reference, and a registry version older than 3.1.1 unless that is allowed.
 

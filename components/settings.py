@@ -76,9 +76,9 @@ class Settings:
         self.tls.check(problems, self.exposure)
         self.access.check(problems)
         self.nodes.check(problems)
-        self.server.check(problems, self.exposure, self.storage)
+        self.server.check(problems, self.exposure, self.storage, self.access)
         self.retention.check(problems, self.server)
-        self.proof.check(problems, self.exposure)
+        self.proof.check(problems, self.exposure, self.access)
         problems.raise_any()
 
     @property

@@ -23,6 +23,8 @@ PAUSE = "localhost/pause:lab"
 REGISTRY = "docker.io/library/registry:3.1.2"
 OLD_REGISTRY = "docker.io/library/registry:2.8.2"
 ALPINE = "docker.io/library/alpine:latest"
+NGINX = "localhost/nginx:lab"
+"""Debian's, which is older than the official image."""
 S3 = "localhost/versitygw:lab"
 """An S3 server, for tests; it has the shell's tools beside it."""
 TOOLS = ("registry", "pause", "versitygw")
@@ -102,6 +104,7 @@ def make(folder: Path, packages: Path, programs: Mapping[str, Path]) -> None:
         ALPINE: ([userland], ["/bin/sh"]),
         REGISTRY: ([userland, _program(programs["registry"] / "registry", "bin/registry")], serve),
         OLD_REGISTRY: ([userland, _with_libraries(old, "bin/registry")], serve),
+        NGINX: ([userland, _with_libraries(packages / "usr" / "sbin" / "nginx", "bin/nginx")], ["nginx"]),
         S3: ([userland, _program(programs["versitygw"] / "versitygw", "bin/versitygw")], ["versitygw"]),
     }
     _save(folder / "images.tar", images)

@@ -12,8 +12,8 @@ _BYTES: Final = 32
 
 
 def generated_password(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """Give the password of a stack: the same from the first `up` on, until the stack is destroyed. Secret."""
+    """Give a password: the same from the first `up` on, until the stack is destroyed. Secret."""
     new = pulumi.Output.secret(secrets.token_urlsafe(_BYTES))
     kept = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["input"]))
-    output: pulumi.Output[str] = pulumi.Stash(f"{name}-password", input=new, opts=kept).output
+    output: pulumi.Output[str] = pulumi.Stash(name, input=new, opts=kept).output
     return pulumi.Output.secret(output)

@@ -25,7 +25,7 @@ def pull_secrets(
     `passwords` are those of `Access.accounts`.
     """
     content = passwords.apply(
-        lambda known: dockerconfigjson(map(str, addresses), access.username, known[access.username])
+        lambda known: dockerconfigjson(map(str, addresses), access.puller, known[access.puller])
     )
     return [
         kubernetes.core.v1.Secret(

@@ -11,18 +11,24 @@ from ..problems import Problems
 from ..sections import SecretText, config_set, is_known, is_secret_text, keep_copies
 from ..shown import shown
 from .accounts import check_password, check_username, shown_name
+from .rights import EXAMPLE, PULL, Right, rights
 
 GENERATED: Final = "generated"
 """In place of a password: one is made, and kept in the stack's state."""
 
+PULLER: Final = "pull"
+"""The account in the pull secret wherever accounts have rights: who gets hold of the secret cannot push."""
+_EVERYWHERE: Final = "pull *"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Accounts, and the pull secret of the first one."""
+    """Accounts, and the pull secret of one of them."""
 
     username: str = "registry"
     password: SecretText = field(repr=False)
     users: Mapping[str, SecretText] = field(default_factory=dict, repr=False)
+    rights: Mapping[str, str] = field(default_factory=dict)
     development: bool = False
     pull_secret_name: str = "regcred"  # noqa: S105 - a Secret's name, not its value
     pull_namespaces: tuple[str, ...] = ("default",)
@@ -44,15 +50,42 @@ class Access:
                 if name == self.username:
                     raise ValueError("must not repeat the account of username")
         self._check_passwords(problems, self.password, self.users)
+        if self.rights:
+            self._check_rights(problems)
         self._check_pull_secrets(problems)
 
     @property
-    def is_generated(self) -> bool:
-        """Whether the password of `username` is made here."""
-        return isinstance(self.password, str) and self.password == GENERATED
+    def generated(self) -> dict[str, str]:
+        """The accounts whose passwords are made here, and by what names these are kept."""
+        by_request = isinstance(self.password, str) and self.password == GENERATED
+        without_password = self.rights and PULLER not in self.users
+        return {
+            **({self.username: "password"} if by_request else {}),
+            **({PULLER: "pull-password"} if without_password else {}),
+        }
 
-    def accounts(self, password: pulumi.Input[str] | None = None) -> pulumi.Output[dict[str, str]]:
-        """All accounts, name to password, with this one for `username` if it is made here. Secret.
+    @property
+    def puller(self) -> str:
+        """The account in the pull secret."""
+        return PULLER if self.rights else self.username
+
+    @property
+    def rights_of_accounts(self) -> dict[str, tuple[Right, ...] | None]:
+        """What each account may do, if rights are set; None is everything."""
+        if not self.rights:
+            return {}
+        given = {PULLER: _EVERYWHERE, **self.rights}
+        return {self.username: None, **{name: rights(text) for name, text in sorted(given.items())}}
+
+    def may_be_pulled(self, repository: str) -> bool:
+        """Whether the account in the pull secret may pull from there. Wrong rights are reported elsewhere."""
+        with Problems().caught("", ""):
+            allowed = self.rights_of_accounts.get(self.puller)
+            return allowed is None or any(right.covers(PULL, repository) for right in allowed)
+        return True
+
+    def accounts(self, generated: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[dict[str, str]]:
+        """All accounts, name to password, with those that are made here. Secret.
 
         Passwords that another program gave as Outputs are checked here, and refused with a RunError.
         """
@@ -68,9 +101,29 @@ class Access:
             problems.raise_late()
             return known
 
-        of_username = password if self.is_generated and password else self.password
-        accounts: pulumi.Output[Any] = pulumi.Output.secret({self.username: of_username, **self.users})
+        passwords = {self.username: self.password, **self.users, **generated}
+        accounts: pulumi.Output[Any] = pulumi.Output.secret(passwords)
         return accounts.apply(checked)
+
+    def _check_rights(self, problems: Problems) -> None:
+        with problems.caught("username", config_set("username registry")):
+            if self.username == PULLER:
+                raise ValueError(f"must not be {PULLER} while rights are set: it may do everything")
+        for name in self.users:
+            with problems.caught("rights", _set_rights(name)):
+                if name not in self.rights:
+                    raise ValueError(f"must be set for each account of users, got none for {shown_name(name)}")
+        for name, text in self.rights.items():
+            setting = f"rights[{shown_name(name)}]"
+            with problems.caught(setting, f"`pulumi config rm --path 'rights[\"{name}\"]'`"):
+                if name == self.username:
+                    raise ValueError("must not be set for the account of username, which may do everything")
+                if name not in {*self.users, PULLER}:
+                    raise ValueError("must be an account of users")
+            with problems.caught(setting, _set_rights(name)):
+                acts = {act for right in rights(text) for act in right.acts}
+                if name == PULLER and acts != {PULL}:
+                    raise ValueError("must only pull: it is the account in the pull secret")
 
     def _check_passwords(self, problems: Problems, password: SecretText, users: Mapping[str, SecretText]) -> None:
         with problems.caught("password", "`pulumi config set --secret password`"):
@@ -114,6 +167,11 @@ _PASSWORD_FIELDS: Final = {"password", "pass", "secret"}
 
 def _key(name: str) -> str:
     return f"users[{shown_name(name)}]"
+
+
+def _set_rights(name: str) -> str:
+    example = _EVERYWHERE if name == PULLER else EXAMPLE
+    return f"`pulumi config set --path 'rights[\"{name}\"]' '{example}'`"
 
 
 def _set(name: str) -> str:

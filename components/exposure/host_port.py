@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from ..references import Address
 from ..sections import config_set
-from .door import Door
+from .way import Way
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostPort(Door):
+class HostPort(Way):
     """Clients reach the registry at a port that its Pod opens on the node."""
 
     port: int = 5000

@@ -10,7 +10,7 @@ from ..references import HTTPS, Address
 from ..sections import config_set, keep_copies
 from ..shown import shown
 from .annotations import check_annotations
-from .door import Door
+from .way import Way
 
 _SECONDS: Final = 900
 """The longest silence that a controller bears. Before the registry answers the last request, it may read a layer of
@@ -38,7 +38,7 @@ _OF_HAPROXY: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ingress(Door):
+class Ingress(Way):
     """Clients reach the registry by a host name at port 443, where a controller passes their requests on."""
 
     ingress_class: str = ""

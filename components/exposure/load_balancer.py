@@ -7,11 +7,11 @@ from typing import ClassVar
 from ..problems import Problems
 from ..sections import config_set, keep_copies
 from .annotations import check_annotations, check_qualified_name
-from .door import Door
+from .way import Way
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadBalancer(Door):
+class LoadBalancer(Way):
     """Clients reach the registry at the address that a load balancer of the cluster gives to its Service."""
 
     port: int = 5000

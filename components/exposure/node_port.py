@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from ..problems import Problems
 from ..sections import config_set
-from .door import Door
+from .way import Way
 
 _LOWEST: Final = 30000
 _HIGHEST: Final = 32767
@@ -13,7 +13,7 @@ _HIGHEST: Final = 32767
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodePort(Door):
+class NodePort(Way):
     """Clients reach the registry at a port that every node opens for the registry's Service."""
 
     push_host: str = ""

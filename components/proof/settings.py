@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..access.settings import Access
 from ..cluster.names import check_object_name
 from ..exposure.settings import Exposure
 from ..problems import Problems
@@ -22,10 +23,14 @@ class Proof:
         """Keep what the caller cannot change."""
         keep_copies(self)
 
-    def check(self, problems: Problems, exposure: Exposure) -> None:
-        """Report what cannot work, also with these addresses."""
+    def check(self, problems: Problems, exposure: Exposure, access: Access) -> None:
+        """Report what cannot work, also with these addresses and accounts."""
         with problems.caught("testImage", config_set("testImage alpine_test:test_1.0")):
-            self.image(exposure.addresses)
+            repository = self.image(exposure.addresses).repository
+            if not access.may_be_pulled(repository):
+                raise ValueError(
+                    f"must be what account {access.puller} may pull, whose rights leave out {shown(repository)}"
+                )
         for position, name in enumerate(self.proof_nodes):
             with problems.caught(f"proofNodes[{position}]", config_set(f"--path 'proofNodes[{position}]' <name>")):
                 check_object_name(name)

@@ -19,6 +19,9 @@ _CIPHER_SUITES: Final = [
 """Those of TLS 1.2 that are AEAD with forward secrecy; the ones of 1.3 cannot be chosen, and all are."""
 
 
+REALM: Final = "private-registry"
+"""What clients are told to log in to."""
+
 _READ_ONLY: Final = {"maintenance": {"readonly": {"enabled": True}}}
 
 
@@ -30,15 +33,15 @@ def render(
     driver: Mapping[str, Any],
     drain_seconds: int,
     htpasswd_path: str,
-    port: int,
+    address: str,
     certificate_path: str = "",
     key_path: str = "",
 ) -> str:
     """Give the text of `config.yml`: JSON, hence YAML in which no value is mistaken for another type.
 
-    `driver` is the storage's own part. `htpasswd_path`, the accounts file, is a path inside the container, as are
-    the PEM files of certificate chain and key; without these the registry speaks plain HTTP. When it is asked to
-    end, it finishes what it has begun for `drain_seconds`.
+    `address` is `:port`, or the path of a unix socket. `driver` is the storage's own part. `htpasswd_path`, the
+    accounts file, is a path inside the container, as are the PEM files of certificate chain and key; without these
+    the registry speaks plain HTTP. When it is asked to end, it finishes what it has begun for `drain_seconds`.
     The result holds `http_secret` and so is itself a secret. There is no debug server, and unfinished uploads
     are removed after a week by the registry's own default.
     """
@@ -53,7 +56,8 @@ def render(
                 "delete": {"enabled": delete_enabled},
             },
             "http": {
-                "addr": f":{port}",
+                "addr": address,
+                **({"net": "unix"} if address.startswith("/") else {}),
                 "secret": http_secret,
                 # Lets a running push end when the Pod is replaced; without it the registry cuts it off.
                 "draintimeout": f"{drain_seconds}s",
@@ -62,7 +66,7 @@ def render(
                 "headers": {"X-Content-Type-Options": ["nosniff"]},
                 **_tls(certificate_path, key_path),
             },
-            "auth": {"htpasswd": {"realm": "private-registry", "path": htpasswd_path}},
+            "auth": {"htpasswd": {"realm": REALM, "path": htpasswd_path}},
             # `GET /` answers 503 after three failures in a row, so that probes see a sick disk.
             "health": {"storagedriver": {"enabled": True, "interval": "10s", "threshold": 3}},
         },

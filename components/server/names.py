@@ -6,5 +6,11 @@ CONFIG_FOLDER: Final = "/etc/private-registry"
 CONFIG: Final = f"{CONFIG_FOLDER}/config.yml"
 """The registry's configuration inside its container."""
 
+CONTAINER_PORT: Final = 5000
+"""The port that clients are led to."""
+
+TLS_FOLDER: Final = "/tls"
+"""Certificate and key, inside the container that serves clients."""
+
 REVISION: Final = "private-registry/revision"
 """An annotation of the Pods: what they serve and allow."""

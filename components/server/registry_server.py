@@ -19,6 +19,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from ..access.accounts import htpasswd, http_secret
+from ..access.settings import Access
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.pods import HARDENED, POD
@@ -33,19 +34,17 @@ from ..exposure.settings import Exposure
 from ..storage.paths import IMAGES
 from ..storage.settings import Storage
 from ..tls.certificates import Certificates
-from . import collection, configuration, memory
-from .names import CONFIG, CONFIG_FOLDER, REVISION
+from . import collection, configuration, door, memory
+from .names import CONFIG, CONFIG_FOLDER, CONTAINER_PORT, REVISION, TLS_FOLDER
 from .rollout import Rollout
 from .settings import Server
 
-CONTAINER_PORT = 5000
 RESTARTED: Final = "private-registry/restarted"
 """An annotation of the Pods: another value starts them anew."""
 
 _COLLECTING = "collecting.yml"
 """The configuration while images are collected."""
 _ACCOUNTS_FOLDER = "/auth"
-_TLS_FOLDER = "/tls"
 _USUAL_PROGRESS_DEADLINE = 600
 """Seconds, as in a Deployment that names none."""
 
@@ -74,6 +73,7 @@ class RegistryServer(pulumi.ComponentResource):
         exposure: Exposure,
         storage: Storage,
         data: Sequence[VolumeArgsDict],
+        access: Access,
         accounts: pulumi.Output[dict[str, str]],
         certificates: Certificates | None,
         trust: Sequence[pulumi.Resource],
@@ -111,7 +111,12 @@ class RegistryServer(pulumi.ComponentResource):
         rollout = server.rollout(exposure, storage)
         config = pulumi.Output.all(seed, *storage.secrets).apply(
             lambda known: _config(
-                known[0], server, storage.driver(known[1:]), rollout, encrypted=bool(certificates)
+                known[0],
+                server,
+                storage.driver(known[1:]),
+                rollout,
+                has_door=bool(access.rights),
+                encrypted=bool(certificates),
             )
         )
         htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, bounded)
@@ -132,6 +137,14 @@ class RegistryServer(pulumi.ComponentResource):
             tls_secret = self._secret(f"{name}-tls", cluster.namespace, pair, bounded)
             volumes.append({"name": "tls", "secret": {"secret_name": tls_secret.metadata["name"]}})
             served.append(certificates.fingerprint)
+        if access.rights:
+            rules = door.content(access, rollout.drain_seconds, encrypted=bool(certificates))
+            outputs = {file: pulumi.Output.secret(text) for file, text in rules.items()}
+            door_secret = self._secret(f"{name}-door", cluster.namespace, outputs, bounded)
+            volumes += door.volumes(door_secret.metadata["name"])
+            if rollout.overlaps:
+                # Else the Pod would go before the next one comes, and the door takes it over without that.
+                served += outputs.values()
         # A hash over the random seed's work: nobody can guess a password by it.
         self.revision = pulumi.Output.unsecret(pulumi.Output.all(*served).apply(_revision))
 
@@ -142,7 +155,7 @@ class RegistryServer(pulumi.ComponentResource):
             "automount_service_account_token": False,
             "termination_grace_period_seconds": rollout.grace_seconds,
             "security_context": {**POD, **storage.pod_security},
-            "containers": [_container(server, exposure, storage, rollout, encrypted=bool(certificates))],
+            "containers": _containers(server, access, exposure, storage, rollout, encrypted=bool(certificates)),
             "volumes": volumes,
             # What is not set must not be there at all: Pulumi would take it for a change.
             **({"affinity": affinity} if (affinity := storage.affinity) else {}),
@@ -208,23 +221,58 @@ class RegistryServer(pulumi.ComponentResource):
         return kubernetes.core.v1.Secret(name, metadata=metadata, string_data=content, opts=opts)
 
 
-def _container(
-    server: Server, exposure: Exposure, storage: Storage, rollout: Rollout, *, encrypted: bool
-) -> ContainerArgsDict:
+def _containers(
+    server: Server, access: Access, exposure: Exposure, storage: Storage, rollout: Rollout, *, encrypted: bool
+) -> list[ContainerArgsDict]:
+    public = _public(exposure, rollout, encrypted=encrypted)
+    if not access.rights:
+        return [_registry(server, storage, public, has_door=False)]
+    behind: ContainerArgsDict = {
+        "volume_mounts": [door.SHARED],
+        "lifecycle": {"pre_stop": {"exec_": {"command": door.UNTIL_CLOSED}}},
+    }
+    return [_registry(server, storage, behind, has_door=True), door.container(server.door_image, public)]
+
+
+def _public(exposure: Exposure, rollout: Rollout, *, encrypted: bool) -> ContainerArgsDict:
+    """Give what the container has whose port clients reach."""
     health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
+    tls: VolumeMountArgsDict = {"name": "tls", "mount_path": TLS_FOLDER, "read_only": True}
+    return {
+        "ports": [
+            {
+                "name": "registry",
+                "container_port": CONTAINER_PORT,
+                **({"host_port": exposure.port_on_node} if exposure.port_on_node else {}),
+            }
+        ],
+        # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready. The kubelet
+        # asks a new container at once; a startup probe would have to come first, and take a second more.
+        # A node at full load is slower than the second that a probe has otherwise.
+        "readiness_probe": {"http_get": health, "period_seconds": 5, "timeout_seconds": 5},
+        # A sick storage is no reason for a restart, which would cure no disk.
+        # Seldom: each is a line in the log of a TLS server.
+        "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 30, "timeout_seconds": 5},
+        "volume_mounts": [tls] if encrypted else [],
+        **({"lifecycle": lifecycle} if (lifecycle := rollout.lifecycle) else {}),
+    }
+
+
+def _registry(server: Server, storage: Storage, reached: ContainerArgsDict, *, has_door: bool) -> ContainerArgsDict:
+    """Declare the registry's container; `reached` is what it has for those who reach it, clients or the door."""
     mounts: list[VolumeMountArgsDict] = [
         {"name": "config", "mount_path": CONFIG_FOLDER, "read_only": True},
         # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
         {"name": "accounts", "mount_path": _ACCOUNTS_FOLDER, "read_only": True},
         *storage.mounts,
+        *reached.get("volume_mounts", []),
     ]
-    if encrypted:
-        mounts.append({"name": "tls", "mount_path": _TLS_FOLDER, "read_only": True})
     return {
+        **reached,
         "name": "registry",
         "image": server.image,
         # By path: the images of 2.x and 3.x keep their own file in different places, with other defaults.
-        "command": _command(server, storage),
+        "command": _command(server, storage, socket=door.SOCKET if has_door else ""),
         "env": [
             # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
             {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
@@ -233,28 +281,13 @@ def _container(
             *([{"name": "SSL_CERT_DIR", "value": CONFIG_FOLDER}] if storage.files else []),
             *storage.environment,
         ],
-        "ports": [
-            {
-                "name": "registry",
-                "container_port": CONTAINER_PORT,
-                **({"host_port": exposure.port_on_node} if exposure.port_on_node else {}),
-            }
-        ],
         "security_context": HARDENED,
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
             "limits": {"cpu": "2", "memory": server.memory, "ephemeral-storage": "64Mi"},
         },
-        # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready. The kubelet
-        # asks a new container at once; a startup probe would have to come first, and take a second more.
-        # A node at full load is slower than the second that a probe has otherwise.
-        "readiness_probe": {"http_get": health, "period_seconds": 5, "timeout_seconds": 5},
-        # A sick storage is no reason for a restart, which would cure no disk.
-        # Seldom: each is a line in the log of a TLS server.
-        "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 30, "timeout_seconds": 5},
         "volume_mounts": mounts,
         "termination_message_policy": "FallbackToLogsOnError",
-        **({"lifecycle": lifecycle} if (lifecycle := rollout.lifecycle) else {}),
     }
 
 
@@ -264,19 +297,32 @@ def _htpasswd(parts: list[object]) -> str:
     return htpasswd(passwords, bytes.fromhex(seed))
 
 
-def _command(server: Server, storage: Storage) -> list[str]:
+def _command(server: Server, storage: Storage, socket: str) -> list[str]:
     # A lower limit of the container runtime itself stays.
     files, config = str(memory.open_files(server.memory)), CONFIG
+    # One that was killed leaves its socket, which would keep the next one from it.
+    first = f"rm -f {socket}; " if socket else ""
     if not server.collection_time:
-        return ["sh", "-c", 'ulimit -n "$1" || true; exec registry serve "$2"', "registry", files, config]
+        script = f'{first}ulimit -n "$1" || true; exec registry serve "$2"'
+        return ["sh", "-c", script, "registry", files, config]
     at = str(collection.seconds_of_day(server.collection_time))
     flags = collection.flags(report_only=server.collection_report_only, untagged=server.collection_untagged)
     images = IMAGES if storage.mounts else ""
     collecting = f"{CONFIG_FOLDER}/{_COLLECTING}"
-    return ["sh", "-c", collection.SCRIPT, "registry", files, config, collecting, at, images, *flags]
+    script = first + collection.SCRIPT
+    return ["sh", "-c", script, "registry", files, config, collecting, at, images, *flags]
 
 
-def _config(seed: str, server: Server, driver: Mapping[str, object], rollout: Rollout, *, encrypted: bool) -> str:
+def _config(
+    seed: str,
+    server: Server,
+    driver: Mapping[str, object],
+    rollout: Rollout,
+    *,
+    has_door: bool,
+    encrypted: bool,
+) -> str:
+    serves_tls = encrypted and not has_door
     return configuration.render(
         http_secret=http_secret(bytes.fromhex(seed)),
         delete_enabled=server.delete_enabled,
@@ -284,9 +330,9 @@ def _config(seed: str, server: Server, driver: Mapping[str, object], rollout: Ro
         driver=driver,
         drain_seconds=rollout.drain_seconds,
         htpasswd_path=f"{_ACCOUNTS_FOLDER}/htpasswd",
-        port=CONTAINER_PORT,
-        certificate_path=f"{_TLS_FOLDER}/tls.crt" if encrypted else "",
-        key_path=f"{_TLS_FOLDER}/tls.key" if encrypted else "",
+        address=door.SOCKET if has_door else f":{CONTAINER_PORT}",
+        certificate_path=f"{TLS_FOLDER}/tls.crt" if serves_tls else "",
+        key_path=f"{TLS_FOLDER}/tls.key" if serves_tls else "",
     )
 
 

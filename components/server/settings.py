@@ -1,15 +1,20 @@
 """The registry's own program: its image, its number, and what it allows."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from ..access.settings import Access
 from ..exposure.settings import Exposure
 from ..problems import Problems
-from ..references import check_registry_image
+from ..references import check_image, check_registry_image
 from ..sections import config_set
 from ..storage.settings import Storage
 from . import collection
 from .memory import check_memory
 from .rollout import Rollout
+
+DOOR_IMAGE: Final = "nginx:1.28"
+"""The official image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +26,14 @@ class Server:
     replicas: int = 1
     delete_enabled: bool = False
     read_only: bool = False
+    door_image: str = DOOR_IMAGE
     memory: str = "4Gi"
     collection_time: str = ""
     collection_untagged: bool = False
     collection_report_only: bool = False
 
-    def check(self, problems: Problems, exposure: Exposure, storage: Storage) -> None:
-        """Report what cannot work, also with this way in and this storage."""
+    def check(self, problems: Problems, exposure: Exposure, storage: Storage, access: Access) -> None:
+        """Report what cannot work, also with this way in, this storage and these accounts."""
         with problems.caught(
             "image", f"{config_set('image registry:3.1.2')}, or {config_set('allowOutdatedImage true')}"
         ):
@@ -36,6 +42,11 @@ class Server:
             self._check_replicas(exposure, storage)
         with problems.caught("memory", config_set("memory 4Gi")):
             check_memory(self.memory)
+        with problems.caught("doorImage", "`pulumi config rm doorImage`, or set `rights`"):
+            if self.door_image != DOOR_IMAGE and not access.rights:
+                raise ValueError("must not be set without rights, which alone need nginx before the registry")
+        with problems.caught("doorImage", config_set(f"doorImage {DOOR_IMAGE}")):
+            check_image(self.door_image)
         self._check_collection(problems, exposure, storage)
 
     def _check_collection(self, problems: Problems, exposure: Exposure, storage: Storage) -> None:

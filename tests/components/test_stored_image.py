@@ -62,7 +62,7 @@ def transformed(
         settings = compose(NEEDED)
         image = settings.proof.image(())
         stored = StoredImage(
-            image, settings.exposure, settings.tls, settings.access, settings.access.accounts(), "CA"
+            image, settings.exposure, settings.tls, settings.access, settings.access.accounts({}), "CA"
         )
         opts = pulumi.ResourceOptions(ignore_changes=["kept"], protect=True)
         args = pulumi.ResourceTransformArgs(custom=True, type_=IMAGE, name="x", props=props, opts=opts)

@@ -56,12 +56,12 @@ def registry(folder: Path, pair: Pair) -> Iterator[tuple[str, subprocess.Popen[s
         driver={"filesystem": {"rootdirectory": str(folder)}},
         drain_seconds=20,
         htpasswd_path=str(folder / "htpasswd"),
-        port=port,
+        address=f"127.0.0.1:{port}",
         certificate_path=str(folder / "tls.crt"),
         key_path=str(folder / "tls.key"),
     )
     configuration = json.loads(text)
-    address = configuration["http"]["addr"] = f"127.0.0.1:{port}"
+    address = configuration["http"]["addr"]
     (folder / "config.yml").write_text(json.dumps(configuration))
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

@@ -19,7 +19,7 @@ def rendered(*, delete_enabled: bool = False, read_only: bool = False, **paths: 
         driver={"filesystem": {"rootdirectory": "/var/lib/registry"}},
         drain_seconds=20,
         htpasswd_path="/auth/htpasswd",
-        port=5000,
+        address=":5000",
         **paths,
     )
     document = yaml.safe_load(text)

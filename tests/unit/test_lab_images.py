@@ -25,8 +25,10 @@ def made(tmp_path: Path) -> Path:
     programs.mkdir(parents=True)
     (programs / "busybox").write_text('#!/bin/sh\nprintf "busybox\\nsh\\nls\\n"\n')
     (programs / "busybox").chmod(0o755)
-    shutil.copyfile("/bin/true", programs / "docker-registry")
-    (programs / "docker-registry").chmod(0o755)
+    (packages / "usr" / "sbin").mkdir()
+    for program in (programs / "docker-registry", packages / "usr" / "sbin" / "nginx"):
+        shutil.copyfile("/bin/true", program)
+        program.chmod(0o755)
     for name in images.TOOLS:
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_bytes(name.encode() * 100)
@@ -100,6 +102,7 @@ def test_containerd_gets_all_images_and_the_docker_engine_the_base(made: Path) -
         images.ALPINE,
         images.REGISTRY,
         images.OLD_REGISTRY,
+        images.NGINX,
         images.S3,
     }
     assert set(_manifest(made / "alpine.tar")) == {images.ALPINE}

@@ -13,7 +13,7 @@ from ..shown import shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door(ABC):
+class Way(ABC):
     """One way in; each kind is a type of its own."""
 
     host: str = ""

@@ -1,0 +1,132 @@
+"""The configuration of nginx before the registry: it knows what accounts may do, and the registry who they are.
+
+What is asked is read from the raw request line, by one strict grammar, and this line is what the registry gets:
+there is no second reading of it that could differ. What does not fit is nobody's right. The password is proved by
+the registry, once for each request, and before anything is refused for want of a right: strangers learn nothing.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..access.rights import CATALOG, Right
+from .configuration import REALM
+
+_COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_NAME: Final = rf"(?:{_COMPONENT}/)*{_COMPONENT}"
+_ENCODED_NAME: Final = rf"(?:{_COMPONENT}(?:/|%2F))*{_COMPONENT}"
+"""As Go and other clients write a name into a query."""
+_DIGEST: Final = r"sha256:[a-f0-9]{64}"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_MANIFEST: Final = rf"manifests/(?:{_DIGEST}|{_TAG})"
+_QUERY: Final = r"(?:\?[A-Za-z0-9=&%:./+_-]*)?"
+_MOUNT: Final = r"mount=sha256(?::|%3A)[a-f0-9]{64}"
+
+_REQUESTS: Final[Mapping[str, str]] = {
+    r"(?:GET|HEAD) /v2/": "ping:",
+    rf"GET /v2/_catalog{_QUERY}": f"{CATALOG}:",
+    rf"(?:GET|HEAD) /v2/({_NAME})/(?:{_MANIFEST}|blobs/{_DIGEST}|tags/list|referrers/{_DIGEST}){_QUERY}": "pull:$1",
+    rf"PUT /v2/({_NAME})/{_MANIFEST}": "push:$1",
+    rf"POST /v2/({_NAME})/blobs/uploads/{_QUERY}": "push:$1",
+    # To cancel an upload is a part of pushing.
+    rf"(?:GET|HEAD|PATCH|PUT|DELETE) /v2/({_NAME})/blobs/uploads/[A-Za-z0-9=_-]+{_QUERY}": "push:$1",
+    rf"DELETE /v2/({_NAME})/(?:{_MANIFEST}|blobs/{_DIGEST})": "delete:$1",
+}
+"""Method and raw target, as regular expressions for the whole of them, and what is asked by it."""
+
+_TEMPLATE: Final = Path(__file__).with_suffix(".conf").read_text(encoding="utf-8")
+_TLS: Final = """\
+    ssl_certificate {tls}/tls.crt;
+    ssl_certificate_key {tls}/tls.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+    ssl_session_cache shared:tls:1m;
+    ssl_session_tickets off;
+"""
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """For requests that have one thing in common."""
+
+    rate: int
+    """A second, once there were many."""
+    at_once: int
+    """Those that wait for nothing."""
+    waiting: int
+    """Those that wait for their turn. The next one is refused with 429."""
+
+
+_OF_ACCOUNT: Final = _Limit(100, 300, 1000)
+"""With the same name, from the same address: one password that is guessed leaves others their share."""
+_OF_ADDRESS: Final = _Limit(300, 900, 3000)
+"""From the same address, whatever the names. Many nodes may have one, behind a load balancer."""
+
+
+def _error(code: str, message: str) -> str:
+    """Give the body of an answer as the registry itself would write it."""
+    text = json.dumps({"errors": [{"code": code, "message": message, "detail": None}]})
+    return f"'{text}'"
+
+
+def _exactly(text: str) -> str:
+    """Give a regular expression for these bytes, none of which means anything to nginx."""
+    return "".join(
+        chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else rf"\x{byte:02x}" for byte in text.encode()
+    )
+
+
+def rights_map(accounts: Mapping[str, Iterable[Right] | None]) -> str:
+    """Give nginx's map from "account:act:repository" to 1; whose rights are None may do everything."""
+    lines = []
+    for account, rights in accounts.items():
+        if rights is None:
+            lines.append(f"{_exactly(account)}:.*")
+            continue
+        for right in rights:
+            repository = right.expression.replace("/", "(?:/|%2F)")
+            lines.append(f"{_exactly(account)}:(?:{'|'.join(right.acts)}):{repository}")
+    return "".join(f'"~^{line}$" 1;\n' for line in lines)
+
+
+def accounts_map(accounts: Iterable[str]) -> str:
+    """Give nginx's map from the names of accounts to themselves: in no log stands what somebody types for one."""
+    return "".join(f'"~^{_exactly(account)}$" $remote_user;\n' for account in accounts)
+
+
+def render(*, port: int, run: str, door: str, tls: str, drain_seconds: int) -> str:
+    """Give the text of nginx.conf.
+
+    `run` is a folder that nginx and the registry may write to, `door` the one of the maps, and `tls` the one of
+    certificate and key; without it, nginx speaks plain HTTP. When nginx is asked to end, it finishes what it has
+    begun for `drain_seconds`.
+    """
+    values = {
+        "run": run,
+        "door": door,
+        "listen": listen(port, tls),
+        "scheme": "https" if tls else "http",
+        "tls": _TLS.format(tls=tls) if tls else "",
+        "drain": drain_seconds,
+        "requests": "\n".join(f'    "~^{request}$" "{what}";' for request, what in _REQUESTS.items()),
+        "from": _ENCODED_NAME,
+        "mount": _MOUNT,
+        "realm": REALM,
+        **vars(_OF_ACCOUNT),
+        **{f"{name}_of_address": value for name, value in vars(_OF_ADDRESS).items()},
+        "unauthorized": _error("UNAUTHORIZED", "authentication required"),
+        "denied": _error("DENIED", "$lacking"),
+        "too_many": _error("TOOMANYREQUESTS", "too many requests; wait a little"),
+        "odd": _error("UNSUPPORTED", "not a request of this registry"),
+        "plain": _error("UNSUPPORTED", "this port speaks HTTPS only"),
+        "away": _error("UNAVAILABLE", "the registry is not answering; try again"),
+    }
+    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), _TEMPLATE)
+
+
+def listen(port: int, tls: str, address: str = "") -> str:
+    """Give the directive by which nginx takes connections at a port."""
+    return f"listen {address}{port}{' ssl' if tls else ''};"
