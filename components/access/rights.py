@@ -49,6 +49,9 @@ class Right:
         return ".*".join(map(re.escape, self.pattern.split("*")))
 
 
+EVERYTHING: Final = Right((PULL, "push", "delete", CATALOG), "*")
+
+
 def rights(text: str) -> tuple[Right, ...]:
     """Read the rights of an account. Raises ValueError."""
     return tuple(_right(part.split()) for part in text.split(","))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..access.rights import CATALOG, Right
+from ..access.rights import CATALOG, EVERYTHING, Right
 from .configuration import REALM
 
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -83,10 +83,7 @@ def rights_map(accounts: Mapping[str, Iterable[Right] | None]) -> str:
     """Give nginx's map from "account:act:repository" to 1; whose rights are None may do everything."""
     lines = []
     for account, rights in accounts.items():
-        if rights is None:
-            lines.append(f"{_exactly(account)}:.*")
-            continue
-        for right in rights:
+        for right in [EVERYTHING] if rights is None else rights:
             repository = right.expression.replace("/", "(?:/|%2F)")
             lines.append(f"{_exactly(account)}:(?:{'|'.join(right.acts)}):{repository}")
     return "".join(f'"~^{line}$" 1;\n' for line in lines)

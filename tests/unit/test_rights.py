@@ -157,7 +157,7 @@ def test_the_map_of_rights_has_a_line_for_each() -> None:
     text = rights_map({"root": None, "ci": rights("push team-a/*, catalog")})
 
     assert text.splitlines() == [
-        '"~^root:.*$" 1;',
+        '"~^root:(?:pull|push|delete|catalog):.*$" 1;',
         r'"~^ci:(?:pull|push):team\-a(?:/|%2F).*$" 1;',
         '"~^ci:(?:catalog):$" 1;',
     ]

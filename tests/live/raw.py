@@ -1,0 +1,80 @@
+"""Requests as no client would send them: the bytes of the head are the test's own."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import io
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.live.harness import CA_FILE, Node
+from tests.live.registry_client import Reply, network_of
+
+_SECONDS = 20
+
+
+def basic(account: str, password: str) -> str:
+    """A header with an account."""
+    return "Authorization: Basic " + base64.b64encode(f"{account}:{password}".encode()).decode()
+
+
+@dataclass
+class Raw:
+    """The registry at an address, as host and port; a connection for each request."""
+
+    node: Node
+    host: str
+    port: int
+    _context: ssl.SSLContext = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the CA where nodes have it."""
+        self._context = ssl.create_default_context(cadata=self.node.path(CA_FILE).read_text())
+        self._context.set_alpn_protocols(["h2", "http/1.1"])
+        # A Service is asked by its IP address, which no certificate has.
+        self._context.check_hostname = False
+
+    def ask(
+        self, method: str, target: str, headers: Sequence[str] = (), body: bytes = b"", *, length: bool = True
+    ) -> Reply:
+        """Send a request and read the answer; without `length`, the headers alone say how long the body is."""
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}:{self.port}", "Connection: close", *headers]
+        if length and (body or method in {"POST", "PUT", "PATCH"}):
+            lines.append(f"Content-Length: {len(body)}")
+        return self.send("\r\n".join([*lines, "", ""]).encode() + body, method)[0]
+
+    def send(self, text: bytes, *methods: str) -> list[Reply]:
+        """Send these bytes, the last request of which closes the connection, and read an answer for each method."""
+        with self.connected() as connection:
+            connection.sendall(text)
+            with contextlib.suppress(ssl.SSLEOFError, ConnectionResetError):
+                received = b"".join(iter(lambda: connection.recv(65536), b""))
+        answers = _Received(received)
+        return [_read(answers, method) for method in methods]
+
+    def connected(self) -> ssl.SSLSocket:
+        """Make a new connection."""
+        with network_of(self.node):
+            plain = socket.create_connection((self.host, self.port), timeout=_SECONDS)
+        return self._context.wrap_socket(plain, server_hostname=self.host)
+
+
+class _Received(io.BytesIO):
+    """What came, as http.client reads it from a socket."""
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return self
+
+    def close(self) -> None:
+        """Stay open for the next answer."""
+
+
+def _read(answers: _Received, method: str) -> Reply:
+    answer = http.client.HTTPResponse(answers, method=method)  # type: ignore[arg-type]  # all it needs of a socket
+    answer.begin()
+    body = answer.read()
+    return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
