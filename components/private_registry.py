@@ -143,6 +143,7 @@ class PrivateRegistry(pulumi.ComponentResource):
             self.certificates,
             trust,
             taints.tolerated_on(storage.node),
+            None if storage.remove_data else ask,
             [] if storage.remove_data else [stored.restart_registry],
             child,
             hook,

@@ -71,6 +71,8 @@ def _kubelet(of: Specification) -> dict[str, object]:
         "clusterDomain": "cluster.local",
         "resolvConf": "",
         "enforceNodeAllocatable": [],
+        # A changed Secret reaches its Pods within this time, which is a minute otherwise.
+        "syncFrequency": "10s",
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
     }
 

@@ -69,7 +69,7 @@ def kubectl(words: Sequence[str], kubeconfig: str, seconds: int) -> str:
     with configured(kubeconfig) as environment:
         try:
             answer = subprocess.run(
-                ["kubectl", *words, f"--request-timeout={seconds}s"],
+                ["kubectl", f"--request-timeout={seconds}s", *words],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -19,9 +19,6 @@ _CIPHER_SUITES: Final = [
 """Those of TLS 1.2 that are AEAD with forward secrecy; the ones of 1.3 cannot be chosen, and all are."""
 
 
-REALM: Final = "private-registry"
-"""What clients are told to log in to."""
-
 _READ_ONLY: Final = {"maintenance": {"readonly": {"enabled": True}}}
 
 
@@ -66,7 +63,7 @@ def render(
                 "headers": {"X-Content-Type-Options": ["nosniff"]},
                 **_tls(certificate_path, key_path),
             },
-            "auth": {"htpasswd": {"realm": REALM, "path": htpasswd_path}},
+            "auth": {"htpasswd": {"realm": "private-registry", "path": htpasswd_path}},
             # `GET /` answers 503 after three failures in a row, so that probes see a sick disk.
             "health": {"storagedriver": {"enabled": True, "interval": "10s", "threshold": 3}},
         },

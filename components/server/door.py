@@ -5,6 +5,7 @@ Both meet at a unix socket, so that nothing passes by nginx. It reloads what has
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -32,14 +33,15 @@ UNTIL_CLOSED: Final = ["sh", "-c", f"while [ -e {_RUN}/serving ]; do sleep 1; do
 
 
 def content(access: Access, drain_seconds: int, *, encrypted: bool) -> Mapping[str, str]:
-    """Give nginx's files."""
+    """Give nginx's files, and what tells them from those before."""
     accounts, tls = access.rights_of_accounts, TLS_FOLDER if encrypted else ""
-    return {
+    files = {
         "nginx.conf": nginx.render(port=CONTAINER_PORT, run=_RUN, door=_DOOR, tls=tls, drain_seconds=drain_seconds),
         "ipv6.conf": nginx.listen(CONTAINER_PORT, tls, "[::]:"),
         "accounts.map": nginx.accounts_map(accounts),
         "rights.map": nginx.rights_map(accounts),
     }
+    return {**files, "version": hashlib.sha256("\0".join(files.values()).encode()).hexdigest()[:16]}
 
 
 def volumes(secret: pulumi.Input[str]) -> list[VolumeArgsDict]:

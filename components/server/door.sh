@@ -18,6 +18,7 @@ follow() {
     if [ "$now" = "$seen" ] || [ "$now" = "$refused" ]; then continue; fi
     if nginx -t -q -e stderr -c "$door/nginx.conf"; then
       kill -HUP "$server"
+      cp "$door/version" "$run/"
       seen=$now refused=
       echo "door: took over what has changed"
     else
@@ -29,6 +30,7 @@ follow() {
 
 # The registry, in another container, serves until this file is gone.
 touch "$run/serving"
+cp "$door/version" "$run/"
 trap 'rm -f "$run/serving"' EXIT
 was=$(versions "$@")
 nginx -e stderr -c "$door/nginx.conf" &

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from ..access.rights import CATALOG, EVERYTHING, Right
-from .configuration import REALM
 
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME: Final = rf"(?:{_COMPONENT}/)*{_COMPONENT}"
@@ -111,7 +110,6 @@ def render(*, port: int, run: str, door: str, tls: str, drain_seconds: int) -> s
         "requests": "\n".join(f'    "~^{request}$" "{what}";' for request, what in _REQUESTS.items()),
         "from": _ENCODED_NAME,
         "mount": _MOUNT,
-        "realm": REALM,
         **vars(_OF_ACCOUNT),
         **{f"{name}_of_address": value for name, value in vars(_OF_ADDRESS).items()},
         "unauthorized": _error("UNAUTHORIZED", "authentication required"),

@@ -24,7 +24,7 @@ from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.pods import HARDENED, POD
 from ..cluster.settings import Cluster
-from ..cluster.taints import Tolerations
+from ..cluster.taints import Ask, Tolerations
 from ..exposure.host_port import HostPort
 from ..exposure.ingress import Ingress
 from ..exposure.load_balancer import LoadBalancer
@@ -38,6 +38,7 @@ from . import collection, configuration, door, memory
 from .names import CONFIG, CONFIG_FOLDER, CONTAINER_PORT, REVISION, TLS_FOLDER
 from .rollout import Rollout
 from .settings import Server
+from .takeover import taken_over
 
 RESTARTED: Final = "private-registry/restarted"
 """An annotation of the Pods: another value starts them anew."""
@@ -78,6 +79,7 @@ class RegistryServer(pulumi.ComponentResource):
         certificates: Certificates | None,
         trust: Sequence[pulumi.Resource],
         tolerations: Tolerations,
+        ask: Ask | None,
         transforms: Sequence[pulumi.ResourceTransform],
         opts: pulumi.ResourceOptions | None = None,
         explain: pulumi.ErrorHook | None = None,
@@ -85,7 +87,7 @@ class RegistryServer(pulumi.ComponentResource):
         """`data` are the volumes of this storage, and `accounts` those of `Access.accounts`.
 
         Without certificates it speaks plain HTTP. `trust` is what tells nodes how to reach it.
-        `transforms` may set the annotation RESTARTED of its Pods.
+        `transforms` may set the annotation RESTARTED of its Pods. With `ask`, changed rights are waited for.
         """
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
         self.name = name
@@ -143,7 +145,7 @@ class RegistryServer(pulumi.ComponentResource):
             door_secret = self._secret(f"{name}-door", cluster.namespace, outputs, bounded)
             volumes += door.volumes(door_secret.metadata["name"])
             if rollout.overlaps:
-                # Else the Pod would go before the next one comes, and the door takes it over without that.
+                # A Pod alone would go before the next one comes; its door takes them over without that.
                 served += outputs.values()
         # A hash over the random seed's work: nobody can guess a password by it.
         self.revision = pulumi.Output.unsecret(pulumi.Output.all(*served).apply(_revision))
@@ -202,11 +204,21 @@ class RegistryServer(pulumi.ComponentResource):
             )
         within = service(name, exposure, cluster.namespace, bounded)
         self.load_balancer = addresses(within) if isinstance(exposure, LoadBalancer) else None
-        made: list[pulumi.Resource] = [within]
+        ways_in: list[pulumi.Resource] = [within]
         if isinstance(exposure, Ingress):
-            made.append(route(name, exposure, cluster.namespace, f"{name}-tls", bounded))
+            ways_in.append(route(name, exposure, cluster.namespace, f"{name}-tls", bounded))
         # The port of a node comes with the Pod.
-        self.ways_in = [] if isinstance(exposure, HostPort) else made
+        self.ways_in = [] if isinstance(exposure, HostPort) else ways_in
+        if access.rights and not rollout.overlaps:
+
+            async def in_force(made: Sequence[str]) -> str:
+                within = cluster.timeout_seconds
+                await taken_over(ask, name, cluster.namespace, rules["version"], within, self)
+                return made[0]
+
+            # What waits for the revision, as the proof does, waits for the rights.
+            made = pulumi.Output.all(self.revision, door_secret.urn, self.deployment.urn)
+            self.revision = made.apply(in_force)
         self.register_outputs({"revision": self.revision})
 
     def _secret(

@@ -39,7 +39,7 @@ def test_it_gets_words_time_limit_and_kubeconfig(script: Path) -> None:
 
     words, content, mode, file = kubectl(["get", "pods"], KUBECONFIG, 10).splitlines()
 
-    assert (words, content, mode) == ("get pods --request-timeout=10s", KUBECONFIG, "700")
+    assert (words, content, mode) == ("--request-timeout=10s get pods", KUBECONFIG, "700")
     assert not Path(file).parent.exists()
 
 

@@ -1,0 +1,122 @@
+"""Rights that change: they hold when `up` ends, and no request is lost meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import RemoteDisconnected
+
+import pytest
+
+from lab.images import NGINX, OLD_REGISTRY
+from tests.live.harness import Node, Stack
+from tests.live.observation import REGISTRY_PODS, only_pod
+from tests.live.registry_client import FAILURES, Client, Image, busy
+
+ACCOUNT = ("ci", "ci-password-1")
+IMAGE = Image.random(5000, 100_000)
+
+
+@pytest.fixture(scope="module")
+def deployed(stack: Stack) -> Stack:
+    """The stack, where one account may push for its team."""
+    stack.set("doorImage", NGINX)
+    stack.set("users.ci", ACCOUNT[1], secret=True, path=True)
+    stack.set("rights.ci", "push team-a/*", path=True)
+    stack.up()
+    return stack
+
+
+def pushed(lab: Node, repository: str) -> int:
+    """How a push of the account ends."""
+    client = Client(lab, account=ACCOUNT)
+    try:
+        return client.push(repository, "v1", IMAGE).status
+    finally:
+        client.close()
+
+
+@contextmanager
+def pulled_all_the_time(lab: Node) -> Iterator[list[str]]:
+    """Pull with two clients, one of which makes a connection for each pull; gives what has failed."""
+    clients = [Client(lab, account=ACCOUNT) for _ in range(2)]
+    failed: list[str] = []
+    pulls: list[float] = []
+
+    def is_there(client: Client) -> bool:
+        try:
+            return client.has("team-a/app", "v1", IMAGE)
+        except RemoteDisconnected:
+            # A connection that is kept may be closed while the next request is on its way; Go asks again as well.
+            return client.has("team-a/app", "v1", IMAGE)
+
+    def pull(number: int) -> None:
+        client = clients[number]
+        try:
+            if not is_there(client):
+                failed.append("not there")
+            pulls.append(time.monotonic())
+        except FAILURES as broken:
+            failed.append(repr(broken))
+        if number:
+            client.close()
+        time.sleep(0.05)
+
+    with busy(len(clients), pull):
+        yield failed
+    for client in clients:
+        client.close()
+    assert len(pulls) > 50
+
+
+def test_changed_rights_hold_when_up_ends_and_cut_nothing(deployed: Stack, lab: Node) -> None:
+    """The Pod stays, and pulls go on."""
+    assert pushed(lab, "team-a/app") == 201
+    assert pushed(lab, "team-b/app") == 403
+    before = only_pod(lab, REGISTRY_PODS)["metadata"]["uid"]
+    with pulled_all_the_time(lab) as failed:
+        deployed.set("rights.ci", "pull team-a/*, push team-b/*", path=True)
+        update = deployed.up()
+        assert (pushed(lab, "team-a/app"), pushed(lab, "team-b/app")) == (403, 201)
+
+    assert failed == []
+    assert ("updated", "registry-door") in update.changed
+    assert only_pod(lab, REGISTRY_PODS)["metadata"]["uid"] == before
+    assert "waiting until the node brings them to the door" in update.output
+
+
+def test_an_up_that_changes_nothing_asks_and_goes_on(deployed: Stack) -> None:
+    """It waits for nothing."""
+    again = deployed.up("--expect-no-changes")
+
+    assert again.changed == set()
+    assert "waiting" not in again.output
+
+
+def test_rights_hold_after_another_version_of_the_registry(deployed: Stack, lab: Node) -> None:
+    """Registry 2.8 is behind the same door, and its images are there."""
+    deployed.set("image", OLD_REGISTRY.removeprefix("docker.io/library/"))
+    deployed.set("allowOutdatedImage", "true")
+    deployed.up()
+    client = Client(lab, account=ACCOUNT)
+
+    assert client.has("team-a/app", "v1", IMAGE)
+    assert (pushed(lab, "team-a/app"), pushed(lab, "team-b/other")) == (403, 201)
+    client.close()
+    deployed.unset("image")
+    deployed.unset("allowOutdatedImage")
+    deployed.up()
+    assert (pushed(lab, "team-a/app"), pushed(lab, "team-b/other")) == (403, 201)
+
+
+def test_an_account_that_is_gone_is_let_in_no_more(deployed: Stack, lab: Node) -> None:
+    """With its rights, and with rights at all: the last account opens everything again, without a door."""
+    deployed.unset("users")
+    deployed.unset("rights")
+    deployed.unset("doorImage")
+    deployed.up()
+
+    assert pushed(lab, "team-b/app") == 401
+    assert len(only_pod(lab, REGISTRY_PODS)["spec"]["containers"]) == 1
+    assert Client(lab).push("team-a/app", "v2", IMAGE).status == 201
