@@ -53,16 +53,21 @@ def descendants(process: int) -> list[Process]:
     return found
 
 
-def registries(node: Node, command: str = "serve") -> list[Path]:
-    """Where the machine tells of the processes of the registry's program that run this command, in /proc."""
+def running(node: Node, beginning: str) -> list[Path]:
+    """Where the machine tells of the processes of a node whose command line begins so, in /proc."""
     found = []
     for process in descendants(node.lab.process() or 0):
         place = Path(f"/proc/{process.id}")
         with suppress(OSError):
             # One that was killed and waits to be reaped has no words left.
-            if (place / "cmdline").read_bytes().startswith(f"registry\0{command}\0".encode()):
+            if (place / "cmdline").read_bytes().startswith(beginning.encode()):
                 found.append(place)
     return found
+
+
+def registries(node: Node, command: str = "serve") -> list[Path]:
+    """The processes of the registry's program that run this command."""
+    return running(node, f"registry\0{command}\0")
 
 
 def is_there(process: Process) -> bool:

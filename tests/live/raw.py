@@ -48,13 +48,17 @@ class Raw:
         return self.send("\r\n".join([*lines, "", ""]).encode() + body, method)[0]
 
     def send(self, text: bytes, *methods: str) -> list[Reply]:
-        """Send these bytes, the last request of which closes the connection, and read an answer for each method."""
-        with self.connected() as connection:
+        """Send these bytes, the last request of which closes the connection, and read an answer for each method.
+
+        There are fewer where the other side cuts the connection, which it may do to what it does not want to read.
+        """
+        received = b""
+        with self.connected() as connection, contextlib.suppress(ssl.SSLEOFError, ConnectionError):
             connection.sendall(text)
-            with contextlib.suppress(ssl.SSLEOFError, ConnectionResetError):
-                received = b"".join(iter(lambda: connection.recv(65536), b""))
+            while part := connection.recv(65536):
+                received += part
         answers = _Received(received)
-        return [_read(answers, method) for method in methods]
+        return [_read(answers, method) for method in methods if answers.tell() < len(received)]
 
     def connected(self) -> ssl.SSLSocket:
         """Make a new connection."""

@@ -29,6 +29,7 @@ PASSWORDS = {name: f"{name}-password-1" for name in RIGHTS}
 ACCEPT = "Accept: application/vnd.oci.image.manifest.v1+json"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 REFUSED = {400, 403, 404}
+LONGEST_LINE = 4096
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,6 @@ PATHS = (
     "/_odd",
     "/healthz",
     "/v1/search",
-    "/?x",
     "*",
     "v2/team-a/app/manifests/v1",
     "",
@@ -271,11 +271,18 @@ PATHS = (
 def test_another_spelling_of_a_path_opens_nothing(door: Door, target: str) -> None:
     """The registry would read some of them as what is forbidden."""
     head = f"Host: x\r\nConnection: close\r\n{ACCEPT}\r\n{door.accounts['ci']}\r\n\r\n"
-    reply = door.raw.send(f"GET {target} HTTP/1.1\r\n{head}".encode(), "GET")[0]
+    replies = door.raw.send(f"GET {target} HTTP/1.1\r\n{head}".encode(), "GET")
 
-    assert reply.status in ({200} if target == "/?x" else REFUSED)
-    assert door.secret.manifest not in reply.body
-    assert target != "/?x" or reply.body == b""
+    assert {reply.status for reply in replies} <= REFUSED
+    # The connection may be cut before all of a line is read that is too long.
+    assert replies or len(target) > LONGEST_LINE
+
+
+def test_the_root_tells_everybody_that_the_registry_serves_and_nothing_else(door: Door) -> None:
+    """Kubernetes asks it, without an account."""
+    for target in ("/", "/?x"):
+        reply = door.raw.ask("GET", target)
+        assert (reply.status, reply.body) == (200, b"")
 
 
 @pytest.mark.parametrize(
