@@ -17,7 +17,7 @@ from lab.lifecycle import Lab
 from lab.ui import say
 from tests.live.harness import PROJECT, Node
 
-from . import layers, memory, namespaces
+from . import door, layers, memory, namespaces
 from .updates import Updates
 
 PARTS: dict[str, Callable[[Node, Path], None]] = {
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Node, Path], None]] = {
     "layers": layers.measure,
     "memory": memory.measure,
     "namespaces": namespaces.measure,
+    "door": door.measure,
 }
 
 

@@ -53,7 +53,7 @@ def measure(node: Node, folder: Path) -> None:
     account.write_text(f'user = "{USER}:{PASSWORD}"\n')
     common = {"folder": folder, "account": account, "ca": CA_FILE, "address": PUSH_ADDRESS}
     push = _PUSH.format(size=PUSHED, pushes=PUSHES, **common)
-    pull = _PULL.format(size=PULLED, pulls=PULLS, **common)
+    pull = slow_pulls(folder, account, CA_FILE, PUSH_ADDRESS, PULLS)
     for name in storage_kinds.NAMES:
         with storage_kinds.prepared(name, node) as kind:
             stack = Stack.make(node, folder / name)
@@ -64,6 +64,11 @@ def measure(node: Node, folder: Path) -> None:
             _report(node, f"{PUSHES} pushes of {PUSHED} MB at a time", push, "201")
             _report(node, f"{PULLS} slow pulls of {PULLED} MiB at a time", pull, "200")
             stack.remove()
+
+
+def slow_pulls(folder: Path, account: Path, authority: str, address: str, number: int) -> str:
+    """Give the script that pulls a layer by so many clients at a time, so slowly that all run together."""
+    return _PULL.format(size=PULLED, pulls=number, folder=folder, account=account, ca=authority, address=address)
 
 
 def _report(node: Node, what: str, script: str, success: str) -> None:

@@ -8,7 +8,6 @@ the registry, once for each request, and before anything is refused for want of 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -47,22 +46,12 @@ _TLS: Final = """\
 """
 
 
-@dataclass(frozen=True)
-class _Limit:
-    """For requests that have one thing in common."""
-
-    rate: int
-    """A second, once there were many."""
-    at_once: int
-    """Those that wait for nothing."""
-    waiting: int
-    """Those that wait for their turn. The next one is refused with 429."""
-
-
-_OF_ACCOUNT: Final = _Limit(100, 300, 1000)
-"""With the same name, from the same address: one password that is guessed leaves others their share."""
-_OF_ADDRESS: Final = _Limit(300, 900, 3000)
-"""From the same address, whatever the names. Many nodes may have one, behind a load balancer."""
+_GUESSES: Final = 100
+"""Wrong passwords that are answered in a second, from one address."""
+_AT_ONCE: Final = 100
+"""Answers that do not wait."""
+_WAITING: Final = 1000
+"""Answers that wait for their turn. The next one is 429."""
 
 
 def _error(code: str, message: str) -> str:
@@ -110,8 +99,9 @@ def render(*, port: int, run: str, door: str, tls: str, drain_seconds: int) -> s
         "requests": "\n".join(f'    "~^{request}$" "{what}";' for request, what in _REQUESTS.items()),
         "from": _ENCODED_NAME,
         "mount": _MOUNT,
-        **vars(_OF_ACCOUNT),
-        **{f"{name}_of_address": value for name, value in vars(_OF_ADDRESS).items()},
+        "rate": _GUESSES,
+        "at_once": _AT_ONCE,
+        "waiting": _WAITING,
         "unauthorized": _error("UNAUTHORIZED", "authentication required"),
         "denied": _error("DENIED", "$lacking"),
         "too_many": _error("TOOMANYREQUESTS", "too many requests; wait a little"),
