@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import pytest
 
 from lab.images import NGINX
-from tests.live.harness import ADDRESS, PASSWORD, USER, Node, Stack
+from tests.live.harness import ADDRESS, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
+from tests.live.observation import until
 from tests.live.raw import Raw, basic
 from tests.live.registry_client import Client, Image, Reply, digest_of, place_of
 
@@ -601,3 +602,54 @@ def test_http_2_is_not_spoken(door: Door) -> None:
     """Pushes are slower by it, and its requests would be one more way to spell them."""
     with door.raw.connected() as connection:
         assert connection.selected_alpn_protocol() != "h2"
+
+
+def docker(lab: Node, account: str, *words: str) -> str:
+    """What Docker prints as this account, its errors too."""
+    config = f"DOCKER_CONFIG=/tmp/docker-{account}"
+    lab.run(
+        ["env", config, "docker", "login", PUSH_ADDRESS, "--username", account, "--password-stdin"],
+        stdin=PASSWORDS[account],
+    )
+    result = lab.run(["env", config, "docker", *words], check=False)
+    return result.stdout + result.stderr
+
+
+def test_docker_shows_which_right_is_missing(door: Door, lab: Node) -> None:
+    """It looks before it pushes, and so lacks the right to pull first."""
+    assert door
+    for repository in ("team-a/by-docker", "team-b/by-docker"):
+        lab.run(["docker", "tag", "alpine", f"{PUSH_ADDRESS}/{repository}:1"])
+
+    assert "digest: sha256:" in docker(lab, "ci", "push", f"{PUSH_ADDRESS}/team-a/by-docker:1")
+    assert "this account lacks the right pull team-b/by-docker" in docker(
+        lab, "ci", "push", f"{PUSH_ADDRESS}/team-b/by-docker:1"
+    )
+    assert "this account lacks the right pull team-a/by-docker" in docker(
+        lab, "other", "pull", f"{PUSH_ADDRESS}/team-a/by-docker:1"
+    )
+
+
+def test_the_log_of_requests_tells_who_did_what_and_no_password(door: Door, lab: Node) -> None:
+    """Each line is JSON; what is typed for a name is in it only if it is one."""
+    typed = "canary-typed-for-a-name"
+    assert door.raw.ask("GET", f"/v2/{OWN}/tags/list?canary-query=1", [basic(typed, "x")]).status == 401
+    assert door.ask("pull", "PUT", f"/v2/{OWN}/manifests/v1", ['User-Agent: quoted "agent"']).status == 403
+
+    def lines() -> str:
+        return lab.kubectl("logs", "deployment/registry", "--container=door", "--tail=200")
+
+    until(lambda: 'quoted \\"agent\\"' in lines(), "the line of a request")
+    entries = [json.loads(line) for line in lines().splitlines() if line.startswith("{")]
+    [entry] = [entry for entry in entries if entry["agent"] == 'quoted "agent"']
+
+    assert (entry["account"], entry["asked"], entry["verdict"]) == ("pull", f"push:{OWN}", "deny")
+    assert (entry["method"], entry["path"], entry["status"]) == ("PUT", f"/v2/{OWN}/manifests/v1", 403)
+    everything = lab.kubectl("logs", "deployment/registry", "--all-containers")
+    for canary in (
+        typed,
+        "canary-query",
+        *PASSWORDS.values(),
+        *[each.split()[-1] for each in door.accounts.values()],
+    ):
+        assert canary not in everything
