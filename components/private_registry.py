@@ -17,6 +17,7 @@ from .cluster.ownership import Ownership, Wanted
 from .cluster.situation import Situation
 from .cluster.taints import Ask, Taints
 from .commands import commands
+from .network.policies import check_nodes, policies
 from .nodes.node_trust import NodeTrust
 from .proof.image_proof import ImageProof
 from .proof.stored_image import StoredImage
@@ -69,6 +70,8 @@ class PrivateRegistry(pulumi.ComponentResource):
         server_settings, storage, cluster = settings.server, settings.storage, settings.cluster
         port = exposure.port_on_node
         namespaces = pull_namespaces(access, ask)
+        if settings.network.network_addresses and ask:
+            check_nodes(settings.network, ask)
         wanted = Wanted(
             namespace=cluster.namespace,
             pull_secret_name=access.pull_secret_name,
@@ -121,6 +124,8 @@ class PrivateRegistry(pulumi.ComponentResource):
                 )
             )
 
+        if settings.network.network_addresses:
+            policies(name, settings.network, storage, cluster, bounded)
         trust = [told.daemon_set] if told else []
         made = {
             account: generated_password(f"{name}-{resource}", child)

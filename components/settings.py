@@ -13,6 +13,7 @@ from .exposure.ingress import Ingress
 from .exposure.load_balancer import LoadBalancer
 from .exposure.node_port import NodePort
 from .exposure.settings import Exposure
+from .network.settings import Network
 from .nodes.settings import Nodes
 from .problems import Problems
 from .proof.settings import Proof
@@ -35,6 +36,7 @@ __all__ = [
     "HostPort",
     "Ingress",
     "LoadBalancer",
+    "Network",
     "NodePort",
     "Nodes",
     "Plain",
@@ -61,6 +63,7 @@ class Settings:
     nodes: Nodes = field(default_factory=Nodes)
     server: Server = field(default_factory=Server)
     retention: Retention = field(default_factory=Retention)
+    network: Network = field(default_factory=Network)
     proof: Proof = field(default_factory=Proof)
     cluster: Cluster = field(default_factory=Cluster)
 
@@ -78,6 +81,7 @@ class Settings:
         self.nodes.check(problems)
         self.server.check(problems, self.exposure, self.storage, self.access)
         self.retention.check(problems, self.server)
+        self.network.check(problems)
         self.proof.check(problems, self.exposure, self.access)
         problems.raise_any()
 

@@ -26,6 +26,7 @@ TITLES = {
     "nodes": "Nodes",
     "server": "The registry's Pod",
     "retention": "Retention",
+    "network": "The network",
     "proof": "The proof",
     "cluster": "Place in the cluster",
     "connections": "Connections",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+PART_OF: Final = {"app.kubernetes.io/part-of": "private-registry"}
+"""What all objects of this project have."""
+
 
 def selector(component: str, instance: str) -> dict[str, str]:
     """What finds the Pods of one part; never changes, since a changed selector replaces its owner."""
@@ -10,4 +15,4 @@ def selector(component: str, instance: str) -> dict[str, str]:
 
 def labels(component: str, instance: str) -> dict[str, str]:
     """All labels of an object."""
-    return selector(component, instance) | {"app.kubernetes.io/part-of": "private-registry"}
+    return selector(component, instance) | PART_OF

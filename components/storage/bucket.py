@@ -1,5 +1,6 @@
 """The images in a bucket of an S3-compatible server: its rules, and how the registry is told of it."""
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,14 @@ from .store import AT_A_PORT_OF_ITS_NODE, Store
 if TYPE_CHECKING:
     # The SDK is loaded while the providers start, and they need the settings first.
     from pulumi_kubernetes.core.v1 import EnvVarArgsDict
+    from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, NetworkPolicyPortArgsDict
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _LIKE: Final = "a URL such as https://s3.example.com"
+_SERVICE: Final = re.compile(r"[a-z0-9-]+\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?")
+"""The name of a Service in the cluster, and its namespace."""
+_DNS: Final = 53
 _CA_FILE: Final = "s3-ca.crt"
 _VARIABLES: Final = {"AWS_ACCESS_KEY_ID": "accessKey", "AWS_SECRET_ACCESS_KEY": "secretKey"}
 """What the registry's S3 client reads, and the keys of a Secret that holds it."""
@@ -128,6 +133,25 @@ class Bucket(Store):
     def place(self) -> str:
         """Where the images are. Another place has other images, or none."""
         return "/".join(part for part in ("s3:", self.s3_endpoint, self.s3_bucket, self.s3_prefix) if part)
+
+    @property
+    def egress(self) -> "list[NetworkPolicyEgressRuleArgsDict]":
+        """The S3 server, and the name servers. Where the server is known by name alone, its port anywhere."""
+        server = urlsplit(self.s3_endpoint or "https://s3.amazonaws.com")
+        host, port = str(server.hostname), server.port or {"http": 80, "https": 443}[server.scheme]
+        names: NetworkPolicyEgressRuleArgsDict = {
+            "ports": [{"protocol": protocol, "port": _DNS} for protocol in ("UDP", "TCP")]
+        }
+        if in_cluster := _SERVICE.fullmatch(host):
+            # Behind a Service, what counts is the Pod's port.
+            namespace: Mapping[str, str] = {"kubernetes.io/metadata.name": in_cluster[1]}
+            return [{"to": [{"namespace_selector": {"match_labels": namespace}}]}, names]
+        ports: list[NetworkPolicyPortArgsDict] = [{"protocol": "TCP", "port": port}]
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return [{"ports": ports}, names]
+        return [{"to": [{"ip_block": {"cidr": f"{address}/{address.max_prefixlen}"}}], "ports": ports}]
 
     @property
     def environment(self) -> "tuple[EnvVarArgsDict, ...]":

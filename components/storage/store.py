@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SecurityContextArgsDict,
         VolumeMountArgsDict,
     )
+    from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,11 @@ class Store(ABC):
     def files(self) -> Mapping[str, str]:
         """Files in the folder of the registry's configuration, in which its TLS looks for CAs too."""
         return {}
+
+    @property
+    def egress(self) -> "list[NetworkPolicyEgressRuleArgsDict]":
+        """Whom the registry has to reach, where a NetworkPolicy says so."""
+        return []
 
     @property
     def environment(self) -> "tuple[EnvVarArgsDict, ...]":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.images import NGINX
 from tests.live import load_balancer
 from tests.live.harness import Node, Stack
 from tests.live.registry_client import Client, Image
@@ -24,6 +25,7 @@ HERE = {
     # What is there without a network.
     "s3Endpoint": ENDPOINT,
     "image": "registry:3.1.2",
+    "doorImage": NGINX,
 }
 SECRETS = {"password": PASSWORD, "s3AccessKey": ACCESS_KEY, "s3SecretKey": SECRET_KEY}
 

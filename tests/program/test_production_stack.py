@@ -41,8 +41,10 @@ def test_its_pods_are_of_no_node_and_need_no_root(production: Recorder) -> None:
 
     assert not pod.get("affinity")
     assert not pod.get("initContainers")
-    assert "hostPort" not in pod["containers"][0]["ports"][0]
-    assert "@sha256:" in pod["containers"][0]["image"]
+    containers = {container["name"]: container for container in pod["containers"]}
+    assert containers["door"]["ports"] == [{"name": "registry", "containerPort": 5000}]
+    assert "ports" not in containers["registry"]
+    assert "@sha256:" in containers["registry"]["image"]
 
 
 def test_the_keys_of_its_bucket_are_in_a_secret(production: Recorder) -> None:

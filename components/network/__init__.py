@@ -1,0 +1,1 @@
+"""Who reaches the registry over the cluster's network, and whom it reaches."""

@@ -1,0 +1,65 @@
+"""The clients that a NetworkPolicy lets through to the registry."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from ..cluster.names import check_namespace
+from ..problems import Problems
+from ..sections import config_set, keep_copies
+from ..shown import shown
+
+Net = ipaddress.IPv4Network | ipaddress.IPv6Network
+_EXAMPLE: Final = "10.0.0.0/8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Networks by their addresses, and namespaces whose Pods are clients. Without networks there is no policy."""
+
+    network_addresses: tuple[str, ...] = ()
+    network_namespaces: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Copy the lists."""
+        keep_copies(self)
+
+    def check(self, problems: Problems) -> None:
+        """Report what cannot work."""
+        for position, text in enumerate(self.network_addresses):
+            setting = f"networkAddresses[{position}]"
+            with problems.caught(setting, config_set(f"--path '{setting}' {_EXAMPLE}")):
+                if _network(text) in map(_network, self.network_addresses[:position]):
+                    raise ValueError(f"must name each network once, got {shown(text)} again")
+        for position, name in enumerate(self.network_namespaces):
+            setting = f"networkNamespaces[{position}]"
+            with problems.caught(setting, config_set(f"--path '{setting}' <name>")):
+                check_namespace(name)
+                if name in self.network_namespaces[:position]:
+                    raise ValueError(f"must name each namespace once, got {shown(name)} again")
+        first = config_set("--path 'networkAddresses[0]' <network of the nodes>")
+        with problems.caught("networkNamespaces", first):
+            if self.network_namespaces and not self.network_addresses:
+                raise ValueError("must not be set without networkAddresses, since nodes could not pull then")
+
+    @property
+    def networks(self) -> list[Net]:
+        """The networks."""
+        return [_network(text) for text in self.network_addresses]
+
+    def covers(self, address: str) -> bool:
+        """Whether a client with this address is let through."""
+        return any(ipaddress.ip_address(address) in network for network in self.networks)
+
+
+def _network(text: str) -> Net:
+    """Read a network. Raises ValueError."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"must be a network such as {_EXAMPLE}, got {shown(text)}") from None
+    raise ValueError(f"must be a network's own address, {meant}, got {shown(text)}")
