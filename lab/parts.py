@@ -106,6 +106,11 @@ def metallb() -> Path:
     return built(tools.METALLB).parent
 
 
+def network_policies() -> Path:
+    """What enforces NetworkPolicies, for tests: no node of a lab does so from the start."""
+    return built(tools.NETWORK_POLICIES)
+
+
 def built(tool: tools.Tool) -> Path:
     """A program, built when the cache lacks it."""
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name

@@ -25,6 +25,7 @@ KUBERNETES_PROVIDER_VERSION = "4.25.0"
 REGISTRY_VERSION = "3.1.2"
 VERSITYGW_VERSION = "1.8.0"
 METALLB_VERSION = "0.15.3"
+NETWORK_POLICIES_VERSION = "0.8.0"
 REGCTL_VERSION = "0.11.7"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
@@ -230,6 +231,11 @@ DOCKER = Tool("docker", f"Docker Engine 29, moby {MOBY_VERSION} (about 2 minutes
 PAUSE = Tool("pause", "the pause program of Pods", _build_program("."))
 ACTIONLINT = Tool("actionlint", "actionlint", _build_program("github.com/rhysd/actionlint/cmd/actionlint"))
 METALLB = Tool("metallb", f"MetalLB {METALLB_VERSION}, for tests (about 2 minutes)", _build_metallb)
+NETWORK_POLICIES = Tool(
+    "network-policies",
+    f"kube-network-policies {NETWORK_POLICIES_VERSION}, for tests (about 1 minute)",
+    _build_program("sigs.k8s.io/kube-network-policies/cmd"),
+)
 TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 
 

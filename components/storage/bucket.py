@@ -18,7 +18,11 @@ from .store import AT_A_PORT_OF_ITS_NODE, Store
 if TYPE_CHECKING:
     # The SDK is loaded while the providers start, and they need the settings first.
     from pulumi_kubernetes.core.v1 import EnvVarArgsDict
-    from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgsDict, NetworkPolicyPortArgsDict
+    from pulumi_kubernetes.networking.v1 import (
+        NetworkPolicyEgressRuleArgsDict,
+        NetworkPolicyPeerArgsDict,
+        NetworkPolicyPortArgsDict,
+    )
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
@@ -151,7 +155,9 @@ class Bucket(Store):
             address = ipaddress.ip_address(host)
         except ValueError:
             return [{"ports": ports}, names]
-        return [{"to": [{"ip_block": {"cidr": f"{address}/{address.max_prefixlen}"}}], "ports": ports}]
+        # The address of a Service leads to Pods, and what counts is theirs.
+        pods: list[NetworkPolicyPeerArgsDict] = [{"namespace_selector": {}}] if address.is_private else []
+        return [{"to": [{"ip_block": {"cidr": f"{address}/{address.max_prefixlen}"}}, *pods], "ports": ports}]
 
     @property
     def environment(self) -> "tuple[EnvVarArgsDict, ...]":
