@@ -79,7 +79,7 @@ class Settings:
         self.tls.check(problems, self.exposure)
         self.access.check(problems)
         self.nodes.check(problems)
-        self.server.check(problems, self.exposure, self.storage, self.access)
+        self.server.check(problems, self.exposure, self.storage, self.tls, self.access)
         self.retention.check(problems, self.server)
         self.network.check(problems)
         self.proof.check(problems, self.exposure, self.access)

@@ -8,7 +8,7 @@ from .ingress import Ingress
 
 
 def route(
-    name: str, ingress: Ingress, namespace: str, tls_secret: str, opts: pulumi.ResourceOptions
+    name: str, ingress: Ingress, namespace: str, tls_secret: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> kubernetes.networking.v1.Ingress:
     """Declare the Ingress of the registry's Service; `tls_secret` has the certificate that clients see.
 

@@ -6,13 +6,11 @@ can meet it then; a server that refuses pushes answers pulls meanwhile. It needs
 other image. A broken rule is a `ValueError` whose text begins with "must".
 """
 
-import re
 from typing import Final
 
 from ..references import registry_version
-from ..shown import shown, shown_image
+from ..shown import shown_image
 
-_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _FIRST_THAT_KEEPS_PLATFORMS: Final = (3, 0)
 """Older versions take the parts of a multi-platform image for untagged (distribution/distribution#3178)."""
 
@@ -64,14 +62,6 @@ seconds, the folder with the images if there is one, and flags for the collectio
 
 NOW: Final = "sh -c 'kill -USR1 1'"
 """What starts a collection at any time, within the container."""
-
-
-def seconds_of_day(time: str) -> int:
-    """Give the seconds of a time such as 03:30. Raises ValueError."""
-    found = _TIME.fullmatch(time)
-    if not found:
-        raise ValueError(f"must be a time of the day in UTC such as 03:30, got {shown(time)}")
-    return int(found[1]) * 3600 + int(found[2]) * 60
 
 
 def check_untagged(image: str) -> None:

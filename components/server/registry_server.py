@@ -33,8 +33,9 @@ from ..exposure.service import addresses, service
 from ..exposure.settings import Exposure
 from ..storage.paths import IMAGES
 from ..storage.settings import Storage
+from ..time_of_day import seconds_of_day
 from ..tls.certificates import Certificates
-from . import collection, configuration, door, memory
+from . import collection, configuration, door, memory, renewal
 from .names import CONFIG, CONFIG_FOLDER, CONTAINER_PORT, REVISION, TLS_FOLDER
 from .rollout import Rollout
 from .settings import Server
@@ -134,11 +135,14 @@ class RegistryServer(pulumi.ComponentResource):
             {"name": "accounts", "secret": {"secret_name": htpasswd_secret.metadata["name"]}},
             *data,
         ]
+        tls_secret: pulumi.Input[str] = certificates.secret if certificates else ""
         if certificates:
-            pair = {"tls.crt": once_told(certificates.certificate), "tls.key": once_told(certificates.key)}
-            tls_secret = self._secret(f"{name}-tls", cluster.namespace, pair, bounded)
-            volumes.append({"name": "tls", "secret": {"secret_name": tls_secret.metadata["name"]}})
-            served.append(certificates.fingerprint)
+            if not certificates.secret:
+                pair = {"tls.crt": once_told(certificates.certificate), "tls.key": once_told(certificates.key)}
+                tls_secret = self._secret(f"{name}-tls", cluster.namespace, pair, bounded).metadata["name"]
+            volumes.append({"name": "tls", "secret": {"secret_name": tls_secret}})
+            # The door takes over what others renew. A registry alone does so later than `up` should end.
+            served += [] if certificates.secret and access.rights else [once_told(certificates.fingerprint)]
         if access.rights:
             rules = door.content(access, rollout.drain_seconds, encrypted=bool(certificates))
             outputs = {file: pulumi.Output.secret(text) for file, text in rules.items()}
@@ -157,7 +161,7 @@ class RegistryServer(pulumi.ComponentResource):
             "automount_service_account_token": False,
             "termination_grace_period_seconds": rollout.grace_seconds,
             "security_context": {**POD, **storage.pod_security},
-            "containers": _containers(server, access, exposure, storage, rollout, encrypted=bool(certificates)),
+            "containers": _containers(server, access, exposure, storage, rollout, certificates),
             "volumes": volumes,
             # What is not set must not be there at all: Pulumi would take it for a change.
             **({"affinity": affinity} if (affinity := storage.affinity) else {}),
@@ -206,7 +210,7 @@ class RegistryServer(pulumi.ComponentResource):
         self.load_balancer = addresses(within) if isinstance(exposure, LoadBalancer) else None
         ways_in: list[pulumi.Resource] = [within]
         if isinstance(exposure, Ingress):
-            ways_in.append(route(name, exposure, cluster.namespace, f"{name}-tls", bounded))
+            ways_in.append(route(name, exposure, cluster.namespace, tls_secret, bounded))
         # The port of a node comes with the Pod.
         self.ways_in = [] if isinstance(exposure, HostPort) else ways_in
         if access.rights and not rollout.overlaps:
@@ -234,16 +238,22 @@ class RegistryServer(pulumi.ComponentResource):
 
 
 def _containers(
-    server: Server, access: Access, exposure: Exposure, storage: Storage, rollout: Rollout, *, encrypted: bool
+    server: Server,
+    access: Access,
+    exposure: Exposure,
+    storage: Storage,
+    rollout: Rollout,
+    certificates: Certificates | None,
 ) -> list[ContainerArgsDict]:
-    public = _public(exposure, rollout, encrypted=encrypted)
+    public = _public(exposure, rollout, encrypted=bool(certificates))
     if not access.rights:
-        return [_registry(server, storage, public, has_door=False)]
+        return [_registry(server, storage, public, _command(server, storage, certificates, socket=""))]
     behind: ContainerArgsDict = {
         "volume_mounts": [door.SHARED],
         "lifecycle": {"pre_stop": {"exec_": {"command": door.UNTIL_CLOSED}}},
     }
-    return [_registry(server, storage, behind, has_door=True), door.container(server.door_image, public)]
+    command = _command(server, storage, None, socket=door.SOCKET)
+    return [_registry(server, storage, behind, command), door.container(server.door_image, public)]
 
 
 def _public(exposure: Exposure, rollout: Rollout, *, encrypted: bool) -> ContainerArgsDict:
@@ -270,7 +280,9 @@ def _public(exposure: Exposure, rollout: Rollout, *, encrypted: bool) -> Contain
     }
 
 
-def _registry(server: Server, storage: Storage, reached: ContainerArgsDict, *, has_door: bool) -> ContainerArgsDict:
+def _registry(
+    server: Server, storage: Storage, reached: ContainerArgsDict, command: list[str]
+) -> ContainerArgsDict:
     """Declare the registry's container; `reached` is what it has for those who reach it, clients or the door."""
     mounts: list[VolumeMountArgsDict] = [
         {"name": "config", "mount_path": CONFIG_FOLDER, "read_only": True},
@@ -284,7 +296,7 @@ def _registry(server: Server, storage: Storage, reached: ContainerArgsDict, *, h
         "name": "registry",
         "image": server.image,
         # By path: the images of 2.x and 3.x keep their own file in different places, with other defaults.
-        "command": _command(server, storage, socket=door.SOCKET if has_door else ""),
+        "command": command,
         "env": [
             # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
             {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
@@ -309,15 +321,19 @@ def _htpasswd(parts: list[object]) -> str:
     return htpasswd(passwords, bytes.fromhex(seed))
 
 
-def _command(server: Server, storage: Storage, socket: str) -> list[str]:
+def _command(server: Server, storage: Storage, certificates: Certificates | None, socket: str) -> list[str]:
+    """Give the container's first process, which serves with these certificates if it has any."""
     # A lower limit of the container runtime itself stays.
     files, config = str(memory.open_files(server.memory)), CONFIG
     # One that was killed leaves its socket, which would keep the next one from it.
     first = f"rm -f {socket}; " if socket else ""
+    if certificates and certificates.secret and not server.collection_time:
+        at = str(seconds_of_day(certificates.renewal_time)) if certificates.renewal_time else ""
+        return ["sh", "-c", renewal.SCRIPT, "registry", files, config, TLS_FOLDER, at, str(renewal.WINDOW)]
     if not server.collection_time:
         script = f'{first}ulimit -n "$1" || true; exec registry serve "$2"'
         return ["sh", "-c", script, "registry", files, config]
-    at = str(collection.seconds_of_day(server.collection_time))
+    at = str(seconds_of_day(server.collection_time))
     flags = collection.flags(report_only=server.collection_report_only, untagged=server.collection_untagged)
     images = IMAGES if storage.mounts else ""
     collecting = f"{CONFIG_FOLDER}/{_COLLECTING}"

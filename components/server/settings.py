@@ -9,6 +9,8 @@ from ..problems import Problems
 from ..references import check_image, check_registry_image
 from ..sections import config_set
 from ..storage.settings import Storage
+from ..time_of_day import seconds_of_day
+from ..tls.settings import Provided, Tls
 from . import collection
 from .memory import check_memory
 from .rollout import Rollout
@@ -32,8 +34,8 @@ class Server:
     collection_untagged: bool = False
     collection_report_only: bool = False
 
-    def check(self, problems: Problems, exposure: Exposure, storage: Storage, access: Access) -> None:
-        """Report what cannot work, also with this way in, this storage and these accounts."""
+    def check(self, problems: Problems, exposure: Exposure, storage: Storage, tls: Tls, access: Access) -> None:
+        """Report what cannot work, also with this way in, this storage, this certificate and these accounts."""
         with problems.caught(
             "image", f"{config_set('image registry:3.1.2')}, or {config_set('allowOutdatedImage true')}"
         ):
@@ -48,6 +50,12 @@ class Server:
         with problems.caught("doorImage", config_set(f"doorImage {DOOR_IMAGE}")):
             check_image(self.door_image)
         self._check_collection(problems, exposure, storage)
+        with problems.caught("tlsRenewalTime", "`pulumi config rm tlsRenewalTime`"):
+            if isinstance(tls, Provided) and tls.tls_renewal_time:
+                if access.rights:
+                    raise ValueError("must not be set beside rights: nginx takes a certificate over at any time")
+                if self.collection_time:
+                    raise ValueError("must not be set beside collectionTime, at which certificates are taken over")
 
     def _check_collection(self, problems: Problems, exposure: Exposure, storage: Storage) -> None:
         remove = "`pulumi config rm collectionTime`"
@@ -61,7 +69,7 @@ class Server:
                         raise ValueError("must not be set without collectionTime")
             return
         with problems.caught("collectionTime", f"{config_set('collectionTime 03:30')}, or {remove}"):
-            collection.seconds_of_day(self.collection_time)
+            seconds_of_day(self.collection_time)
         with problems.caught("collectionTime", remove):
             if self.rollout(exposure, storage).overlaps:
                 raise ValueError(

@@ -40,6 +40,10 @@ class Certificates(pulumi.ComponentResource):
     Public."""
     not_after: pulumi.Output[str]
     """Day on which the certificate ends, as in 2026-01-31, in UTC. Public."""
+    secret: str
+    """Name of the Secret that others keep the pair in, and renew it; empty if it is kept here."""
+    renewal_time: str
+    """Time of the day from which a renewed pair may be taken over; empty for any."""
     fingerprint: pulumi.Output[str]
     """Changes with the certificate and tells nothing of the key: the SHA-256 of `certificate`. Public."""
 
@@ -54,6 +58,8 @@ class Certificates(pulumi.ComponentResource):
     ) -> None:
         """`name` is that of the registry's Service, and `namespace` its namespace; `now` has a time zone."""
         super().__init__("private-registry:index:Certificates", name, None, opts)
+        self.secret = tls.tls_secret if isinstance(tls, Provided) else ""
+        self.renewal_time = tls.tls_renewal_time if isinstance(tls, Provided) else ""
         if isinstance(tls, Generated):
             names = issuing.names_of((exposure.address.host, exposure.push_address.host), name, namespace)
             pair, self.authorities = self._generated(name, tls, names, now)

@@ -14,6 +14,7 @@ from ..exposure.settings import Exposure
 from ..pem import Pair
 from ..problems import Place, Problems
 from ..sections import SecretText, config_set, is_known
+from ..time_of_day import seconds_of_day
 from . import issuing, path, rules
 from .parsed import title
 
@@ -55,6 +56,7 @@ class Provided:
     tls_certificate: SecretText = field(default="", repr=False)
     tls_key: SecretText = field(default="", repr=False)
     tls_secret: str = ""
+    tls_renewal_time: str = ""
     tls_ca: str = field(default="", repr=False)
 
     encrypted: ClassVar = True
@@ -70,6 +72,12 @@ class Provided:
                     raise ValueError("must not be set beside tlsCertificate and tlsKey")
         else:
             self._check_pair(problems, exposure)
+        fix = f"{config_set('tlsRenewalTime 03:30')}, or `pulumi config rm tlsRenewalTime` for any time"
+        with problems.caught("tlsRenewalTime", fix):
+            if self.tls_renewal_time:
+                seconds_of_day(self.tls_renewal_time)
+                if not self.tls_secret:
+                    raise ValueError("must not be set without tlsSecret, which alone is renewed by others")
         with problems.caught(*_CA):
             _ = self.authorities
             with problems.caught("tlsCa", f"{config_set('tlsCa <file>')} with the CAs of this certificate alone"):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import RemoteDisconnected
-
 import pytest
 
 from lab.images import NGINX, OLD_REGISTRY
 from tests.live.harness import Node, Stack
 from tests.live.observation import REGISTRY_PODS, only_pod
-from tests.live.registry_client import FAILURES, Client, Image, busy
+from tests.live.registry_client import Client, Image
+from tests.live.steady_pulls import pulled
 
 ACCOUNT = ("ci", "ci-password-1")
 IMAGE = Image.random(5000, 100_000)
@@ -37,45 +33,12 @@ def pushed(lab: Node, repository: str) -> int:
         client.close()
 
 
-@contextmanager
-def pulled_all_the_time(lab: Node) -> Iterator[list[str]]:
-    """Pull with two clients, one of which makes a connection for each pull; gives what has failed."""
-    clients = [Client(lab, account=ACCOUNT) for _ in range(2)]
-    failed: list[str] = []
-    pulls: list[float] = []
-
-    def is_there(client: Client) -> bool:
-        try:
-            return client.has("team-a/app", "v1", IMAGE)
-        except RemoteDisconnected:
-            # A connection that is kept may be closed while the next request is on its way; Go asks again as well.
-            return client.has("team-a/app", "v1", IMAGE)
-
-    def pull(number: int) -> None:
-        client = clients[number]
-        try:
-            if not is_there(client):
-                failed.append("not there")
-            pulls.append(time.monotonic())
-        except FAILURES as broken:
-            failed.append(repr(broken))
-        if number:
-            client.close()
-        time.sleep(0.05)
-
-    with busy(len(clients), pull):
-        yield failed
-    for client in clients:
-        client.close()
-    assert len(pulls) > 50
-
-
 def test_changed_rights_hold_when_up_ends_and_cut_nothing(deployed: Stack, lab: Node) -> None:
     """The Pod stays, and pulls go on."""
     assert pushed(lab, "team-a/app") == 201
     assert pushed(lab, "team-b/app") == 403
     before = only_pod(lab, REGISTRY_PODS)["metadata"]["uid"]
-    with pulled_all_the_time(lab) as failed:
+    with pulled(lab, "team-a/app", IMAGE, ACCOUNT) as failed:
         deployed.set("rights.ci", "pull team-a/*, push team-b/*", path=True)
         update = deployed.up()
         assert (pushed(lab, "team-a/app"), pushed(lab, "team-b/app")) == (403, 201)

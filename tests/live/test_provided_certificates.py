@@ -19,6 +19,7 @@ from tests.authority import DAY, Authority, ec_key, key_pem
 from tests.live.canaries import Hunt, files, key_canaries
 from tests.live.harness import ADDRESS, Node, Stack, Update
 from tests.live.observation import NODE_TRUST, PodHistory, served, trust, until, versions
+from tests.live.tls_secrets import apply_secret, chain
 
 HOST = ADDRESS.partition(":")[0]
 SECRET = "web-tls"
@@ -59,23 +60,6 @@ def _write(stack: Stack, pair: Pair, folder: str = "certificates") -> dict[str, 
     return {"tls": "provided"} | {key: f"{folder}/{name}" for key, name in paths.items()}
 
 
-def _apply_secret(lab: Node, pair: Pair, name: str = SECRET) -> None:
-    """Make or change a Secret as people do; `kubectl apply` leaves a copy of the key in an annotation."""
-    content = {"tls.crt": pair.certificate, "tls.key": pair.key}
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": {"name": name},
-        "stringData": content,
-    }
-    lab.kubectl("apply", "--filename=-", stdin=yaml.safe_dump(secret))
-
-
-def _chain(pair: Pair) -> list[x509.Certificate]:
-    return x509.load_pem_x509_certificates(pair.certificate.encode())
-
-
 @dataclass(frozen=True)
 class Replaced:
     """What an `up` did after the certificate had changed where it comes from."""
@@ -104,12 +88,12 @@ def from_files(stack: Stack, lab: Node) -> list[x509.Certificate]:
     return served(lab)
 
 
-def test_a_given_certificate_is_served_with_its_whole_chain(
+def test_a_given_certificate_is_served_with_its_wholechain(
     from_files: list[x509.Certificate], stack: Stack
 ) -> None:
     """Exactly as it is in the file, and its end is an output."""
     assert len(from_files) == 2
-    assert from_files == _chain(FIRST)
+    assert from_files == chain(FIRST)
     assert stack.outputs()["certificateEnds"] == from_files[0].not_valid_after_utc.date().isoformat()
 
 
@@ -137,28 +121,31 @@ def changed_secret(changed_file: Replaced, stack: Stack, lab: Node) -> Iterator[
     """From an existing Secret in place of the files, and then another certificate in that Secret."""
     assert changed_file
     try:
-        _apply_secret(lab, THIRD)
+        apply_secret(lab, THIRD, SECRET)
         _configure(stack, tls="provided", tlsSecret=SECRET, tlsCa=ROOT_PEM)
         stack.up()
-        assert served(lab) == _chain(THIRD)
-        _apply_secret(lab, FOURTH)
+        assert served(lab) == chain(THIRD)
+        apply_secret(lab, FOURTH, SECRET)
         yield _replace(stack, lab)
     finally:
         lab.kubectl("delete", "secret", SECRET)
 
 
-@pytest.mark.parametrize(("change", "pair"), [("changed_file", SECOND), ("changed_secret", FOURTH)])
+@pytest.mark.parametrize(
+    ("change", "pair", "own"),
+    [("changed_file", SECOND, {("updated", "registry-tls")}), ("changed_secret", FOURTH, set())],
+)
 def test_another_certificate_is_served_when_the_first_up_after_it_returns(
-    request: pytest.FixtureRequest, change: str, pair: Pair
+    request: pytest.FixtureRequest, change: str, pair: Pair, own: set[tuple[str, str]]
 ) -> None:
     """By one roll of the registry; nodes, which trust its CA already, are left alone, and that was all."""
     replaced: Replaced = request.getfixturevalue(change)
 
-    assert replaced.served == _chain(pair)
+    assert replaced.served == chain(pair)
     assert replaced.pods == [1, 0, 1]
     assert replaced.trust[0] == replaced.trust[1]
     assert replaced.update.changed == {
-        ("updated", "registry-tls"),
+        *own,
         ("replaced", "registry"),
         ("updated", "registry-proof-image"),
         ("replaced", "registry-proof-pod"),
@@ -323,7 +310,7 @@ def test_a_key_in_clear_text_is_refused_and_not_shown(settings: Stack) -> None:
 def test_a_secret_that_cannot_work_is_refused_and_the_registry_goes_on(settings: Stack, lab: Node) -> None:
     """It is read later than settings, when an `up` has begun; that changes nothing, and the old one is served."""
     before, objects = served(lab), versions(lab)
-    _apply_secret(lab, Pair(THIRD.certificate, FOURTH.key), "wrong-tls")
+    apply_secret(lab, Pair(THIRD.certificate, FOURTH.key), "wrong-tls")
     settings.set("tlsSecret", "wrong-tls")
     try:
         preview, update = settings.preview("--diff", check=False), settings.up(check=False)
@@ -385,7 +372,7 @@ def test_n08_a_company_s_bundle_of_220_kb_reaches_the_nodes(other_ca: Changed, l
     """As it is, and the proof was pulled with it."""
     assert len(BUNDLE) > 200_000
     assert lab.run(["cat", f"{CONTAINERD}/private-registry.crt"]).stdout == BUNDLE
-    assert served(lab) == _chain(other_ca.pair)
+    assert served(lab) == chain(other_ca.pair)
 
 
 def test_f6_a_changed_tlsca_is_trusted_beside_the_one_before_until_it_is_served(
@@ -395,7 +382,7 @@ def test_f6_a_changed_tlsca_is_trusted_beside_the_one_before_until_it_is_served(
     order = other_ca.update.output
     names = '["private-registry.crt", "private-registry-before.crt"]'
 
-    assert order.index("registry-trust-daemon updated (") < order.index("registry-tls updated (")
+    assert order.index("registry-trust-daemon updated (") < order.index("registry-tls created (")
     assert (other_ca.before, f"ca = {names}" in other_ca.rule) == (ROOT_PEM, True)
 
     def forgotten() -> bool:

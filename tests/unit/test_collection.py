@@ -7,6 +7,7 @@ import pytest
 from components.problems import SettingsError
 from components.server import collection
 from components.stack_configuration import compose
+from components.time_of_day import seconds_of_day
 
 NEEDED = {"host": "10.0.0.5", "node": "minikube", "password": "canary-canary"}
 AT = {**NEEDED, "collection_time": "03:30"}
@@ -16,14 +17,14 @@ S3 = {"storage": "s3", "s3_bucket": "images", "exposure": "nodePort"}
 @pytest.mark.parametrize(("time", "seconds"), [("00:00", 0), ("03:30", 12600), ("23:59", 86340)])
 def test_a_time_is_one_of_the_day(time: str, seconds: int) -> None:
     """In seconds since midnight, in UTC."""
-    assert collection.seconds_of_day(time) == seconds
+    assert seconds_of_day(time) == seconds
 
 
 @pytest.mark.parametrize("time", ["24:00", "3:30", "03:60", "0330", "03:30:00", "daily", "0 3 * * *"])
 def test_what_is_no_time_is_refused(time: str) -> None:
     """A schedule of cron is what people try first."""
     with pytest.raises(ValueError, match=r"^must be a time of the day in UTC such as 03:30, got "):
-        collection.seconds_of_day(time)
+        seconds_of_day(time)
 
 
 @pytest.mark.parametrize("image", ["registry:2", "registry:2.8.3", "registry:2.8.3@sha256:" + "1" * 64])
