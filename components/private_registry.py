@@ -24,8 +24,9 @@ from .proof.stored_image import StoredImage
 from .server.registry_server import RegistryServer
 from .settings import HostPort, Plain, Settings
 from .storage.volumes import volumes
+from .tls.cert_manager import check_installed
 from .tls.certificates import Certificates
-from .tls.settings import KINDS
+from .tls.settings import KINDS, Issued
 
 
 class PrivateRegistry(pulumi.ComponentResource):
@@ -72,6 +73,8 @@ class PrivateRegistry(pulumi.ComponentResource):
         namespaces = pull_namespaces(access, ask)
         if settings.network.network_addresses and ask:
             check_nodes(settings.network, ask)
+        if isinstance(tls, Issued) and ask and not (opts and opts.depends_on):
+            check_installed(ask)
         wanted = Wanted(
             namespace=cluster.namespace,
             pull_secret_name=access.pull_secret_name,
@@ -99,7 +102,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         self.certificates = None
         if not isinstance(tls, Plain):
             moment = now or datetime.now(UTC)
-            self.certificates = Certificates(name, tls, exposure, cluster.namespace, moment, child)
+            self.certificates = Certificates(name, tls, exposure, cluster.namespace, moment, child, bounded)
         authorities = self.certificates.authorities if self.certificates else ""
         told = None
         if nodes.addresses(exposure, tls):

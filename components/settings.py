@@ -24,7 +24,7 @@ from .storage.bucket import Bucket
 from .storage.claim import Claim
 from .storage.host_folder import HostFolder
 from .storage.settings import Storage
-from .tls.settings import Generated, Plain, Provided, Tls
+from .tls.settings import Generated, Issued, Plain, Provided, Tls
 
 __all__ = [
     "Access",
@@ -35,6 +35,7 @@ __all__ = [
     "HostFolder",
     "HostPort",
     "Ingress",
+    "Issued",
     "LoadBalancer",
     "Network",
     "NodePort",

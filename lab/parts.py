@@ -111,6 +111,11 @@ def network_policies() -> Path:
     return built(tools.NETWORK_POLICIES)
 
 
+def cert_manager() -> Path:
+    """The folder of cert-manager's definitions, for tests."""
+    return built(tools.CERT_MANAGER)
+
+
 def built(tool: tools.Tool) -> Path:
     """A program, built when the cache lacks it."""
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name

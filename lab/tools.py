@@ -26,6 +26,7 @@ REGISTRY_VERSION = "3.1.2"
 VERSITYGW_VERSION = "1.8.0"
 METALLB_VERSION = "0.15.3"
 NETWORK_POLICIES_VERSION = "0.8.0"
+CERT_MANAGER_VERSION = "1.19.1"
 REGCTL_VERSION = "0.11.7"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
@@ -47,6 +48,7 @@ _PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 _CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
 _MOBY_MODULE = "github.com/moby/moby/v2"
+_CERT_MANAGER_MODULE = "github.com/cert-manager/cert-manager"
 _METALLB_MODULE = "go.universe.tf/metallb"
 
 
@@ -194,6 +196,13 @@ def _build_metallb(go: Go, source: Path, folder: Path) -> None:
         shutil.copyfile(file, folder / "definitions" / file.name)
 
 
+def _copy_cert_manager(go: Go, source: Path, folder: Path) -> None:
+    """The definitions of its objects; its programs are modules of their own, which cannot be built from it."""
+    go.run(source, "mod", "download", _CERT_MANAGER_MODULE)
+    module = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _CERT_MANAGER_MODULE).strip())
+    shutil.copytree(module / "deploy" / "crds", folder / source.name, copy_function=shutil.copyfile)
+
+
 def _build_program(package: str, *settings: str) -> Callable[[Go, Path, Path], None]:
     def recipe(go: Go, source: Path, folder: Path) -> None:
         go.build(source, package, folder / source.name, *settings)
@@ -235,6 +244,9 @@ NETWORK_POLICIES = Tool(
     "network-policies",
     f"kube-network-policies {NETWORK_POLICIES_VERSION}, for tests (about 1 minute)",
     _build_program("sigs.k8s.io/kube-network-policies/cmd"),
+)
+CERT_MANAGER = Tool(
+    "cert-manager", f"the definitions of cert-manager {CERT_MANAGER_VERSION}, for tests", _copy_cert_manager
 )
 TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 

@@ -38,6 +38,7 @@ from .kubectl import KubectlError
 from .labels import selector
 from .taints import Ask
 
+_OF_CERT_MANAGER: Final = ":cert-manager.io/"
 _MANY: Final = 5
 """Namespaces that are asked one by one, for which an account needs no rights in all the cluster."""
 
@@ -106,6 +107,9 @@ class Ownership:
     def mark(self, args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         """Mark an object, a transformation for `ResourceOptions`. What is only read stays as it is."""
         if not args.type_.startswith("kubernetes:") or args.opts.id is not None:
+            return None
+        if _OF_CERT_MANAGER in args.type_:
+            # A cluster without these definitions could not be asked for any of the objects.
             return None
         props: dict[str, Any] = dict(args.props)
         metadata = props["metadata"]

@@ -50,6 +50,11 @@ def _of_own_image(cause: Cause | None, situation: Situation) -> str:
             )
         case Cause.UNKNOWN_AUTHORITY:
             return _unknown_authority(situation)
+        case Cause.EXPIRED | Cause.NOT_YET_VALID | Cause.OTHER_NAMES if situation.tls == "issued":
+            return (
+                f"`kubectl describe certificate {situation.name} --namespace {situation.namespace}` tells what "
+                "cert-manager has issued"
+            )
         case Cause.OTHER_NAMES if situation.tls == "provided":
             return f"the certificate must carry {host}: give one that does, or `pulumi config set host <its name>`"
         case Cause.OTHER_NAMES:
@@ -60,6 +65,8 @@ def _of_own_image(cause: Cause | None, situation: Situation) -> str:
             )
         case Cause.EXPIRED:
             return "`pulumi up` renews the certificate; if that changes nothing, raise `caGeneration` by one"
+        case Cause.OTHER_CERTIFICATE if situation.tls == "issued":
+            return "the certificate or its chain cannot work: correct `tlsIssuer` or `tlsCa`"
         case Cause.OTHER_CERTIFICATE if situation.tls == "provided":
             return "the certificate or its chain cannot work: correct `tlsCertificate`, `tlsSecret` or `tlsCa`"
         case Cause.PLAIN_SERVER if situation.tls == "off":

@@ -10,7 +10,7 @@ from ..references import check_image, check_registry_image
 from ..sections import config_set
 from ..storage.settings import Storage
 from ..time_of_day import seconds_of_day
-from ..tls.settings import Provided, Tls
+from ..tls.settings import Issued, Provided, Tls
 from . import collection
 from .memory import check_memory
 from .rollout import Rollout
@@ -51,7 +51,7 @@ class Server:
             check_image(self.door_image)
         self._check_collection(problems, exposure, storage)
         with problems.caught("tlsRenewalTime", "`pulumi config rm tlsRenewalTime`"):
-            if isinstance(tls, Provided) and tls.tls_renewal_time:
+            if isinstance(tls, Provided | Issued) and tls.tls_renewal_time:
                 if access.rights:
                     raise ValueError("must not be set beside rights: nginx takes a certificate over at any time")
                 if self.collection_time:

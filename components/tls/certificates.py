@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,12 +15,13 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from .. import pem
+from ..cluster.labels import labels
 from ..exposure.settings import Exposure
 from ..pem import Pair
 from ..problems import Problems
 from ..sections import is_known
 from . import issuing
-from .settings import Generated, Provided
+from .settings import Generated, Issued, Provided
 
 
 class Certificates(pulumi.ComponentResource):
@@ -50,27 +52,34 @@ class Certificates(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        tls: Generated | Provided,
+        tls: Generated | Provided | Issued,
         exposure: Exposure,
         namespace: str,
         now: datetime,
         opts: pulumi.ResourceOptions | None = None,
+        within: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`name` is that of the registry's Service, and `namespace` its namespace; `now` has a time zone."""
+        """`name` is that of the registry's Service, and `namespace` its namespace; `now` has a time zone.
+
+        `within` limits how long something is waited for.
+        """
         super().__init__("private-registry:index:Certificates", name, None, opts)
-        self.secret = tls.tls_secret if isinstance(tls, Provided) else ""
-        self.renewal_time = tls.tls_renewal_time if isinstance(tls, Provided) else ""
+        self.secret = "" if isinstance(tls, Generated) else tls.secret_of(name)
+        self.renewal_time = "" if isinstance(tls, Generated) else tls.tls_renewal_time
         if isinstance(tls, Generated):
             names = issuing.names_of((exposure.address.host, exposure.push_address.host), name, namespace)
             pair, self.authorities = self._generated(name, tls, names, now)
         else:
-            if tls.tls_secret:
-                pair = self._from_secret(name, tls, exposure, namespace, now)
+            if isinstance(tls, Issued):
+                issued = self._issued(name, tls, exposure, namespace, within)
+                pair = self._from_secret(name, tls, exposure, issued, now)
+            elif tls.tls_secret:
+                pair = self._from_secret(name, tls, exposure, f"{namespace}/{tls.tls_secret}", now)
             else:
                 pair = _from_settings(tls, exposure, now)
             self.authorities = pulumi.Output.from_input(tls.authorities)
         self.certificate = _public(pair, "certificate")
-        if isinstance(tls, Provided):
+        if not isinstance(tls, Generated):
             self.certificate.apply(lambda text: self._warn(tls, text))
         self.key = pair.apply(lambda value: str(value["key"]))
         self.not_after = self.certificate.apply(lambda text: pem.not_after(text).date().isoformat())
@@ -126,24 +135,51 @@ class Certificates(pulumi.ComponentResource):
             )
         return asdict(leaf)
 
-    def _warn(self, tls: Provided, certificate: str) -> None:
+    def _warn(self, tls: Provided | Issued, certificate: str) -> None:
         doubt = tls.doubt(certificate)
         if doubt:
-            key = "tlsSecret" if tls.tls_secret else "tlsCertificate"
-            pulumi.log.warn(f"private-registry:{key} {doubt}", resource=self)
+            pulumi.log.warn(f"private-registry:{tls.source} {doubt}", resource=self)
+
+    def _issued(
+        self, name: str, tls: Issued, exposure: Exposure, namespace: str, within: pulumi.ResourceOptions | None
+    ) -> pulumi.Output[str]:
+        """Declare what cert-manager is to issue, and give its Secret once it has."""
+        names = {host: _is_address(host) for host in exposure.names_needed}
+        certificate = kubernetes.apiextensions.CustomResource(
+            f"{name}-issued",
+            api_version="cert-manager.io/v1",
+            kind="Certificate",
+            metadata={
+                "name": name,
+                "namespace": namespace,
+                "labels": labels("registry", name),
+                "annotations": {"pulumi.com/waitFor": "condition=Ready"},
+            },
+            spec={
+                "secretName": tls.secret_of(name),
+                "issuerRef": tls.issuer,
+                "dnsNames": [host for host, is_address in names.items() if not is_address],
+                "ipAddresses": [host for host, is_address in names.items() if is_address],
+                "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+                "usages": ["digital signature", "server auth"],
+            },
+            opts=pulumi.ResourceOptions.merge(within, pulumi.ResourceOptions(parent=self)),
+        )
+        return certificate.urn.apply(lambda _: f"{namespace}/{tls.secret_of(name)}")
 
     def _from_secret(
-        self, name: str, tls: Provided, exposure: Exposure, namespace: str, now: datetime
+        self, name: str, tls: Provided | Issued, exposure: Exposure, which: pulumi.Input[str], now: datetime
     ) -> pulumi.Output[Any]:
-        which = f"{namespace}/{tls.tls_secret}"
+        """`which` is namespace and name."""
         secret = kubernetes.core.v1.Secret.get(
             # Named as the setting, since the provider says of a missing Secret no more than this name and its own.
-            f"{name}-tlsSecret",
+            f"{name}-{tls.source}",
             which,
             # `kubectl apply` leaves a copy of the key among the annotations.
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["metadata"]),
         )
-        return _secret(secret.data).apply(lambda data: _from_data(data, which, tls, exposure, now))
+        both: pulumi.Output[Any] = pulumi.Output.all(which, _secret(secret.data))
+        return both.apply(lambda known: _from_data(known[1], known[0], tls, exposure, now))
 
 
 def _from_settings(tls: Provided, exposure: Exposure, now: datetime) -> pulumi.Output[Any]:
@@ -155,11 +191,10 @@ def _from_settings(tls: Provided, exposure: Exposure, now: datetime) -> pulumi.O
 
 
 def _from_data(
-    data: Mapping[str, str] | None, which: str, tls: Provided, exposure: Exposure, now: datetime
+    data: Mapping[str, str] | None, which: str, tls: Provided | Issued, exposure: Exposure, now: datetime
 ) -> dict[str, str]:
     """Check what a Secret of type kubernetes.io/tls holds."""
-    fix = "correct the Secret (`kubectl create secret tls` makes one), or `pulumi config set tlsSecret <name>`"
-    certificate, key = ((f"tlsSecret: {part} of {which}", fix) for part in ("tls.crt", "tls.key"))
+    certificate, key = ((f"{tls.source}: {part} of {which}", tls.remedy) for part in ("tls.crt", "tls.key"))
     problems = Problems()
     texts = []
     for place, part in ((certificate, "tls.crt"), (key, "tls.key")):
@@ -176,6 +211,14 @@ def _decoded(data: Mapping[str, str], part: str) -> str:
         return base64.b64decode(data[part]).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise ValueError("must be PEM, got no text") from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _secret(value: Any) -> pulumi.Output[Any]:  # noqa: ANN401 - the SDK's own type takes no mappings

@@ -13,7 +13,8 @@ from ..cluster.names import check_object_name
 from ..exposure.settings import Exposure
 from ..pem import Pair
 from ..problems import Place, Problems
-from ..sections import SecretText, config_set, is_known
+from ..sections import SecretText, config_set, is_known, listed
+from ..shown import shown
 from ..time_of_day import seconds_of_day
 from . import issuing, path, rules
 from .parsed import title
@@ -24,6 +25,9 @@ _KEY: Final[Place] = (
     "tlsKey",
     "`pulumi config set --secret tlsKey < key.pem`, or `pulumi config set tlsKey key.pem`",
 )
+
+
+_ISSUERS: Final = ("ClusterIssuer", "Issuer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,35 +53,24 @@ class Generated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provided:
-    """A certificate that is made elsewhere: as PEM or paths, or in a Secret."""
+class _MadeElsewhere:
+    """What certificates that are not made here have in common."""
 
-    # Not shown, since a private key may be among the certificates by mistake.
-    tls_certificate: SecretText = field(default="", repr=False)
-    tls_key: SecretText = field(default="", repr=False)
-    tls_secret: str = ""
     tls_renewal_time: str = ""
     tls_ca: str = field(default="", repr=False)
 
     encrypted: ClassVar = True
     carries_loopback: ClassVar = False
+    remedy: ClassVar[str] = (
+        "correct the Secret (`kubectl create secret tls` makes one), or `pulumi config set tlsSecret <name>`"
+    )
+    """What puts a pair in a Secret right."""
 
-    def check(self, problems: Problems, exposure: Exposure) -> None:
-        """Report what cannot work, except for the time, which settings do not know."""
-        if self.tls_secret:
-            with problems.caught("tlsSecret", config_set("tlsSecret <name>")):
-                check_object_name(self.tls_secret)
-            with problems.caught("tlsSecret", "`pulumi config rm tlsSecret`, or both others"):
-                if self.tls_certificate or self.tls_key:
-                    raise ValueError("must not be set beside tlsCertificate and tlsKey")
-        else:
-            self._check_pair(problems, exposure)
+    def _check_common(self, problems: Problems) -> None:
         fix = f"{config_set('tlsRenewalTime 03:30')}, or `pulumi config rm tlsRenewalTime` for any time"
         with problems.caught("tlsRenewalTime", fix):
             if self.tls_renewal_time:
                 seconds_of_day(self.tls_renewal_time)
-                if not self.tls_secret:
-                    raise ValueError("must not be set without tlsSecret, which alone is renewed by others")
         with problems.caught(*_CA):
             _ = self.authorities
             with problems.caught("tlsCa", f"{config_set('tlsCa <file>')} with the CAs of this certificate alone"):
@@ -92,13 +85,6 @@ class Provided:
     def authorities(self) -> str:
         """PEM of the CAs that clients have to trust, in one spelling; empty if their own are enough."""
         return pem.to_pem(pem.certificates(pem.read(self.tls_ca))) if self.tls_ca else ""
-
-    def given(self, certificate: str, key: str, exposure: Exposure, now: datetime) -> Pair:
-        """Give the pair of `tlsCertificate` and `tlsKey`, checked also for the time. Raises RunError."""
-        problems = Problems()
-        texts = self._read(problems, certificate, key)
-        problems.raise_late()
-        return self.checked(Pair(*texts), exposure, now, _CERTIFICATE, _KEY)
 
     def checked(self, given: Pair, exposure: Exposure, now: datetime, certificate: Place, key: Place) -> Pair:
         """Give a pair in one spelling if clients would accept it now. Raises RunError.
@@ -132,11 +118,6 @@ class Provided:
             f"file, or, if it is of a CA that nodes do not know, {config_set('tlsCa <file>')}"
         )
 
-    def _check_pair(self, problems: Problems, exposure: Exposure) -> None:
-        texts = self._read(problems, self.tls_certificate, self.tls_key)
-        if len(texts) == len((_CERTIFICATE, _KEY)):
-            self._checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
-
     def _checked_pair(
         self, problems: Problems, given: Pair, names: Iterable[str], certificate: Place, key: Place
     ) -> Pair:
@@ -159,6 +140,52 @@ class Provided:
                 return Pair(pem.to_pem(chain), pem.key_to_pem(private_key))
         return given
 
+
+@dataclass(frozen=True, kw_only=True)
+class Provided(_MadeElsewhere):
+    """A certificate that is made elsewhere: as PEM or paths, or in a Secret."""
+
+    # Not shown, since a private key may be among the certificates by mistake.
+    tls_certificate: SecretText = field(default="", repr=False)
+    tls_key: SecretText = field(default="", repr=False)
+    tls_secret: str = ""
+
+    def check(self, problems: Problems, exposure: Exposure) -> None:
+        """Report what cannot work, except for the time, which settings do not know."""
+        if self.tls_secret:
+            with problems.caught("tlsSecret", config_set("tlsSecret <name>")):
+                check_object_name(self.tls_secret)
+            with problems.caught("tlsSecret", "`pulumi config rm tlsSecret`, or both others"):
+                if self.tls_certificate or self.tls_key:
+                    raise ValueError("must not be set beside tlsCertificate and tlsKey")
+        else:
+            self._check_pair(problems, exposure)
+            with problems.caught("tlsRenewalTime", "`pulumi config rm tlsRenewalTime`"):
+                if self.tls_renewal_time:
+                    raise ValueError("must not be set without tlsSecret, which alone is renewed by others")
+        self._check_common(problems)
+
+    @property
+    def source(self) -> str:
+        """The key that says where the pair comes from."""
+        return "tlsSecret" if self.tls_secret else "tlsCertificate"
+
+    def secret_of(self, _: str) -> str:
+        """Name of the Secret that others keep the pair in; empty if it is given."""
+        return self.tls_secret
+
+    def given(self, certificate: str, key: str, exposure: Exposure, now: datetime) -> Pair:
+        """Give the pair of `tlsCertificate` and `tlsKey`, checked also for the time. Raises RunError."""
+        problems = Problems()
+        texts = self._read(problems, certificate, key)
+        problems.raise_late()
+        return self.checked(Pair(*texts), exposure, now, _CERTIFICATE, _KEY)
+
+    def _check_pair(self, problems: Problems, exposure: Exposure) -> None:
+        texts = self._read(problems, self.tls_certificate, self.tls_key)
+        if len(texts) == len((_CERTIFICATE, _KEY)):
+            self._checked_pair(problems, Pair(*texts), exposure.names_needed, _CERTIFICATE, _KEY)
+
     def _read(self, problems: Problems, certificate: SecretText, key: SecretText) -> list[str]:
         """Give the content of what is known of the two."""
         texts = []
@@ -169,6 +196,41 @@ class Provided:
                         raise ValueError("must be set while tls is provided, unless tlsSecret is")
                     texts.append(pem.read(value))
         return texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issued(_MadeElsewhere):
+    """A certificate that cert-manager has issued and renews."""
+
+    tls_issuer: str = ""
+
+    remedy: ClassVar = f"`kubectl describe certificate` tells what was issued, or {config_set('tlsIssuer <other>')}"
+
+    def check(self, problems: Problems, _: Exposure) -> None:
+        """Report what cannot work."""
+        with problems.caught("tlsIssuer", config_set("tlsIssuer ClusterIssuer/<name>")):
+            kind, slash, name = self.tls_issuer.partition("/")
+            if not slash or kind not in _ISSUERS:
+                raise ValueError(
+                    f"must be {listed(_ISSUERS, 'or')}, a slash and a name, got {shown(self.tls_issuer)}"
+                )
+            check_object_name(name)
+        self._check_common(problems)
+
+    @property
+    def source(self) -> str:
+        """The key that says where the pair comes from."""
+        return "tlsIssuer"
+
+    @property
+    def issuer(self) -> dict[str, str]:
+        """Who issues it, as cert-manager is told."""
+        kind, _, name = self.tls_issuer.partition("/")
+        return {"group": "cert-manager.io", "kind": kind, "name": name}
+
+    def secret_of(self, name: str) -> str:
+        """Name of the Secret that cert-manager keeps the pair in, for the registry of this name."""
+        return f"{name}-issued"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +257,12 @@ class Plain:
                 )
 
 
-Tls = Generated | Provided | Plain
+Tls = Generated | Provided | Issued | Plain
 
-KINDS: Final[Mapping[str, type[Tls]]] = {"generated": Generated, "provided": Provided, "off": Plain}
+KINDS: Final[Mapping[str, type[Tls]]] = {
+    "generated": Generated,
+    "provided": Provided,
+    "issued": Issued,
+    "off": Plain,
+}
 """By the value of the stack's key `tls`."""

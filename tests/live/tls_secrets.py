@@ -7,6 +7,7 @@ from cryptography import x509
 
 from components.pem import Pair
 from tests.live.harness import Node
+from tests.live.observation import served
 
 
 def apply_secret(lab: Node, pair: Pair, name: str) -> None:
@@ -25,3 +26,11 @@ def apply_secret(lab: Node, pair: Pair, name: str) -> None:
 def chain(pair: Pair) -> list[x509.Certificate]:
     """The certificates as a client sees them."""
     return x509.load_pem_x509_certificates(pair.certificate.encode())
+
+
+def serves(lab: Node, pair: Pair) -> bool:
+    """Whether the registry serves this certificate; not while it is away for a moment."""
+    try:
+        return served(lab) == chain(pair)
+    except AssertionError:
+        return False

@@ -123,6 +123,10 @@ def test_n05_a_node_s_wrong_clock_is_not_the_certificate_s_fault(tls: str) -> No
             "provided",
             "give a certificate whose whole chain is valid now (`tlsCertificate` and `tlsKey`, or `tlsSecret`)",
         ),
+        (
+            "issued",
+            "`kubectl describe certificate registry --namespace images` tells what cert-manager has issued",
+        ),
     ],
 )
 def test_n05_a_chain_that_has_expired_is_not_a_matter_of_node_trust(tls: str, advice: str) -> None:

@@ -94,7 +94,7 @@ def test_a_secret_is_text_or_an_output() -> None:
         ),
         (
             {"tls": "on"},
-            'tls must be generated, provided or off, got "on"; fix: `pulumi config set tls generated`',
+            'tls must be generated, provided, issued or off, got "on"; fix: `pulumi config set tls generated`',
         ),
         (
             {"certificate_days": 29},
@@ -533,7 +533,9 @@ FOREIGN = [
     ("generated", {"tls_certificate": "canary"}, "provided"),
     ("generated", {"tls_key": "canary"}, "provided"),
     ("generated", {"tls_secret": "canary"}, "provided"),
-    ("generated", {"tls_ca": "canary"}, "provided"),
+    ("generated", {"tls_ca": "canary"}, "provided and issued"),
+    ("generated", {"tls_issuer": "Issuer/canary"}, "issued"),
+    ("issued", {"tls_secret": "canary", "tls_issuer": "Issuer/own"}, "provided"),
     ("generated", {"allow_plain_http": True}, "off"),
     ("off", {"ca_generation": 2, "host": "localhost"}, "generated"),
     ("off", {"tls_key": "canary", "host": "localhost"}, "provided"),
@@ -549,8 +551,45 @@ def test_what_belongs_to_another_kind_is_refused(kind: str, values: dict[str, An
 
     assert problem == (
         f"private-registry:{key_of(name)} must not be set while tls is {kind}: it belongs to {owner}; "
-        f"fix: `pulumi config rm {key_of(name)}`, or `pulumi config set tls {owner}`"
+        f"fix: `pulumi config rm {key_of(name)}`, or `pulumi config set tls {owner.split(maxsplit=1)[0]}`"
     )
+
+
+@pytest.mark.parametrize(
+    "issuer", ["", "letsencrypt", "Issuer", "Issuer/", "issuer/a", "ClusterIssuer/A", "Issuer/a/b"]
+)
+def test_an_issuer_is_a_kind_and_a_name(issuer: str) -> None:
+    """As cert-manager knows them."""
+    [problem] = problems(tls="issued", tls_issuer=issuer)
+
+    assert problem.startswith("private-registry:tlsIssuer must be ")
+    assert problem.endswith("; fix: `pulumi config set tlsIssuer ClusterIssuer/<name>`")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"tls": "issued", "tls_issuer": "Issuer/own", "tls_renewal_time": "3"}, "tlsRenewalTime must be a time"),
+        (
+            {
+                "tls": "issued",
+                "tls_issuer": "Issuer/own",
+                "tls_renewal_time": "03:30",
+                "rights": {"pull": "pull *"},
+            },
+            "tlsRenewalTime must not be set beside rights",
+        ),
+        (
+            {"tls": "provided", "tls_secret": "a", "tls_renewal_time": "03:30", "collection_time": "03:30"},
+            "tlsRenewalTime must not be set beside collectionTime",
+        ),
+    ],
+)
+def test_a_time_of_renewal_that_cannot_work_is_refused(values: dict[str, Any], said: str) -> None:
+    """Where nothing waits for it."""
+    [problem] = problems(**values)
+
+    assert problem.startswith(f"private-registry:{said}")
 
 
 def test_what_equals_the_default_belongs_to_every_kind() -> None:

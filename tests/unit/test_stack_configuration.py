@@ -50,7 +50,7 @@ def test_a_stack_needs_host_node_and_password_only(load: Load) -> None:
 
 def test_the_word_for_a_generated_password_is_no_secret(load: Load) -> None:
     """Other settings have it too, and their messages stay whole."""
-    with pytest.raises(SettingsError, match='tls must be generated, provided or off, got "x"'):
+    with pytest.raises(SettingsError, match='tls must be generated, provided, issued or off, got "x"'):
         load({"tls": "x"}, password="generated")
 
 
