@@ -6,6 +6,11 @@ CONFIG_FOLDER: Final = "/etc/private-registry"
 CONFIG: Final = f"{CONFIG_FOLDER}/config.yml"
 """The registry's configuration inside its container."""
 
+COLLECTING: Final = "collecting.yml"
+"""The configuration while images are collected, in the same folder."""
+
+ACCOUNTS_FOLDER: Final = "/auth"
+
 CONTAINER_PORT: Final = 5000
 """The port that clients are led to."""
 

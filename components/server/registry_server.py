@@ -9,20 +9,14 @@ from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import (
-    ContainerArgsDict,
-    HTTPGetActionArgsDict,
-    PodSpecArgsDict,
-    VolumeArgsDict,
-    VolumeMountArgsDict,
-)
+from pulumi_kubernetes.core.v1 import PodSpecArgsDict, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from ..access.accounts import htpasswd, http_secret
 from ..access.settings import Access
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
-from ..cluster.pods import HARDENED, POD
+from ..cluster.pods import POD
 from ..cluster.settings import Cluster
 from ..cluster.taints import Ask, Tolerations
 from ..exposure.host_port import HostPort
@@ -31,12 +25,11 @@ from ..exposure.load_balancer import LoadBalancer
 from ..exposure.route import route
 from ..exposure.service import addresses, service
 from ..exposure.settings import Exposure
-from ..storage.paths import IMAGES
 from ..storage.settings import Storage
-from ..time_of_day import seconds_of_day
 from ..tls.certificates import Certificates
-from . import collection, configuration, door, memory, renewal
-from .names import CONFIG, CONFIG_FOLDER, CONTAINER_PORT, REVISION, TLS_FOLDER
+from . import configuration, door
+from .containers import containers
+from .names import ACCOUNTS_FOLDER, COLLECTING, CONTAINER_PORT, REVISION, TLS_FOLDER
 from .rollout import Rollout
 from .settings import Server
 from .takeover import taken_over
@@ -44,9 +37,6 @@ from .takeover import taken_over
 RESTARTED: Final = "private-registry/restarted"
 """An annotation of the Pods: another value starts them anew."""
 
-_COLLECTING = "collecting.yml"
-"""The configuration while images are collected."""
-_ACCOUNTS_FOLDER = "/auth"
 _USUAL_PROGRESS_DEADLINE = 600
 """Seconds, as in a Deployment that names none."""
 
@@ -127,7 +117,7 @@ class RegistryServer(pulumi.ComponentResource):
         files = {file: pulumi.Output.from_input(text) for file, text in storage.files.items()}
         content = {"config.yml": settled, **files}
         if server.collection_time:
-            content[_COLLECTING] = settled.apply(configuration.read_only)
+            content[COLLECTING] = settled.apply(configuration.read_only)
         config_secret = self._secret(f"{name}-config", cluster.namespace, content, bounded)
         served = [lines, config, *files.values()]
         volumes: list[VolumeArgsDict] = [
@@ -161,7 +151,7 @@ class RegistryServer(pulumi.ComponentResource):
             "automount_service_account_token": False,
             "termination_grace_period_seconds": rollout.grace_seconds,
             "security_context": {**POD, **storage.pod_security},
-            "containers": _containers(server, access, exposure, storage, rollout, certificates),
+            "containers": containers(server, access, exposure, storage, rollout, certificates),
             "volumes": volumes,
             # What is not set must not be there at all: Pulumi would take it for a change.
             **({"affinity": affinity} if (affinity := storage.affinity) else {}),
@@ -237,108 +227,10 @@ class RegistryServer(pulumi.ComponentResource):
         return kubernetes.core.v1.Secret(name, metadata=metadata, string_data=content, opts=opts)
 
 
-def _containers(
-    server: Server,
-    access: Access,
-    exposure: Exposure,
-    storage: Storage,
-    rollout: Rollout,
-    certificates: Certificates | None,
-) -> list[ContainerArgsDict]:
-    public = _public(exposure, rollout, encrypted=bool(certificates))
-    if not access.rights:
-        return [_registry(server, storage, public, _command(server, storage, certificates, socket=""))]
-    behind: ContainerArgsDict = {
-        "volume_mounts": [door.SHARED],
-        "lifecycle": {"pre_stop": {"exec_": {"command": door.UNTIL_CLOSED}}},
-    }
-    command = _command(server, storage, None, socket=door.SOCKET)
-    return [_registry(server, storage, behind, command), door.container(server.door_image, public)]
-
-
-def _public(exposure: Exposure, rollout: Rollout, *, encrypted: bool) -> ContainerArgsDict:
-    """Give what the container has whose port clients reach."""
-    health: HTTPGetActionArgsDict = {"path": "/", "port": "registry", "scheme": "HTTPS" if encrypted else "HTTP"}
-    tls: VolumeMountArgsDict = {"name": "tls", "mount_path": TLS_FOLDER, "read_only": True}
-    return {
-        "ports": [
-            {
-                "name": "registry",
-                "container_port": CONTAINER_PORT,
-                **({"host_port": exposure.port_on_node} if exposure.port_on_node else {}),
-            }
-        ],
-        # `/` needs no account and answers 503 while the storage is sick: then the Pod is not Ready. The kubelet
-        # asks a new container at once; a startup probe would have to come first, and take a second more.
-        # A node at full load is slower than the second that a probe has otherwise.
-        "readiness_probe": {"http_get": health, "period_seconds": 5, "timeout_seconds": 5},
-        # A sick storage is no reason for a restart, which would cure no disk.
-        # Seldom: each is a line in the log of a TLS server.
-        "liveness_probe": {"tcp_socket": {"port": "registry"}, "period_seconds": 30, "timeout_seconds": 5},
-        "volume_mounts": [tls] if encrypted else [],
-        **({"lifecycle": lifecycle} if (lifecycle := rollout.lifecycle) else {}),
-    }
-
-
-def _registry(
-    server: Server, storage: Storage, reached: ContainerArgsDict, command: list[str]
-) -> ContainerArgsDict:
-    """Declare the registry's container; `reached` is what it has for those who reach it, clients or the door."""
-    mounts: list[VolumeMountArgsDict] = [
-        {"name": "config", "mount_path": CONFIG_FOLDER, "read_only": True},
-        # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
-        {"name": "accounts", "mount_path": _ACCOUNTS_FOLDER, "read_only": True},
-        *storage.mounts,
-        *reached.get("volume_mounts", []),
-    ]
-    return {
-        **reached,
-        "name": "registry",
-        "image": server.image,
-        # By path: the images of 2.x and 3.x keep their own file in different places, with other defaults.
-        "command": command,
-        "env": [
-            # Version 3 otherwise sends traces to a collector on its own host, and logs an error every 5 s.
-            {"name": "OTEL_TRACES_EXPORTER", "value": "none"},
-            {"name": "GOMEMLIMIT", "value": memory.collected_at(server.memory)},
-            # Beside the CAs of the image, which Go reads from one file.
-            *([{"name": "SSL_CERT_DIR", "value": CONFIG_FOLDER}] if storage.files else []),
-            *storage.environment,
-        ],
-        "security_context": HARDENED,
-        "resources": {
-            "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-            "limits": {"cpu": "2", "memory": server.memory, "ephemeral-storage": "64Mi"},
-        },
-        "volume_mounts": mounts,
-        "termination_message_policy": "FallbackToLogsOnError",
-    }
-
-
 def _htpasswd(parts: list[object]) -> str:
     passwords, seed = parts
     assert isinstance(passwords, Mapping) and isinstance(seed, str)
     return htpasswd(passwords, bytes.fromhex(seed))
-
-
-def _command(server: Server, storage: Storage, certificates: Certificates | None, socket: str) -> list[str]:
-    """Give the container's first process, which serves with these certificates if it has any."""
-    # A lower limit of the container runtime itself stays.
-    files, config = str(memory.open_files(server.memory)), CONFIG
-    # One that was killed leaves its socket, which would keep the next one from it.
-    first = f"rm -f {socket}; " if socket else ""
-    if certificates and certificates.secret and not server.collection_time:
-        at = str(seconds_of_day(certificates.renewal_time)) if certificates.renewal_time else ""
-        return ["sh", "-c", renewal.SCRIPT, "registry", files, config, TLS_FOLDER, at, str(renewal.WINDOW)]
-    if not server.collection_time:
-        script = f'{first}ulimit -n "$1" || true; exec registry serve "$2"'
-        return ["sh", "-c", script, "registry", files, config]
-    at = str(seconds_of_day(server.collection_time))
-    flags = collection.flags(report_only=server.collection_report_only, untagged=server.collection_untagged)
-    images = IMAGES if storage.mounts else ""
-    collecting = f"{CONFIG_FOLDER}/{_COLLECTING}"
-    script = first + collection.SCRIPT
-    return ["sh", "-c", script, "registry", files, config, collecting, at, images, *flags]
 
 
 def _config(
@@ -357,7 +249,7 @@ def _config(
         read_only=server.read_only,
         driver=driver,
         drain_seconds=rollout.drain_seconds,
-        htpasswd_path=f"{_ACCOUNTS_FOLDER}/htpasswd",
+        htpasswd_path=f"{ACCOUNTS_FOLDER}/htpasswd",
         address=door.SOCKET if has_door else f":{CONTAINER_PORT}",
         certificate_path=f"{TLS_FOLDER}/tls.crt" if serves_tls else "",
         key_path=f"{TLS_FOLDER}/tls.key" if serves_tls else "",
