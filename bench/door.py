@@ -22,7 +22,7 @@ from lab.ui import say
 from tests.live.harness import PASSWORD, USER, Node, Stack
 from tests.live.observation import REGISTRY_PODS, registries, running
 from tests.live.raw import basic
-from tests.live.registry_client import network_of
+from tests.live.registry_client import busy, network_of
 
 from . import layers
 from .memory import slow_pulls
@@ -209,23 +209,15 @@ def _good_client(target: Target, seconds: float) -> float:
 
 @contextmanager
 def _flooded(target: Target) -> Iterator[None]:
-    stop = threading.Event()
+    connections = [target.connection() for _ in range(_FLOODING)]
 
-    def guess() -> None:
-        connection = target.connection()
-        while not stop.is_set():
-            assert _ask(connection, ("ci", "wrong-password")) in {401, 429}
-        connection.close()
+    def guess(number: int) -> None:
+        assert _ask(connections[number], ("ci", "wrong-password")) in {401, 429}
 
-    threads = [threading.Thread(target=guess) for _ in range(_FLOODING)]
-    for thread in threads:
-        thread.start()
-    try:
+    with busy(_FLOODING, guess):
         yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    for connection in connections:
+        connection.close()
 
 
 def _ready_since(target: Target) -> str:

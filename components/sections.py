@@ -5,7 +5,7 @@ A section is a frozen dataclass. Its fields are named as the stack's keys, in sn
 
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, fields
 from typing import Any, Final, TypeGuard
 
@@ -56,6 +56,23 @@ def is_known(value: SecretText) -> TypeGuard[str]:
 def is_secret_text(value: object) -> bool:
     """Whether a value can be a secret: text, or an Output or awaitable of it."""
     return isinstance(value, str | pulumi.Output) or inspect.isawaitable(value)
+
+
+def check_each(
+    problems: Problems,
+    key: str,
+    values: Sequence[str],
+    noun: str,
+    check: Callable[[str], object],
+    like: str = "<name>",
+) -> None:
+    """Report each item of a list that a rule refuses, or that is there twice; `like` is what the fix shows."""
+    for position, value in enumerate(values):
+        setting = f"{key}[{position}]"
+        with problems.caught(setting, config_set(f"--path '{setting}' {like}")):
+            check(value)
+            if value in values[:position]:
+                raise ValueError(f"must name each {noun} once, got {shown(value)} again")
 
 
 def keep_copies(section: Any) -> None:  # noqa: ANN401 - any section

@@ -8,8 +8,7 @@ import pulumi
 
 from ..cluster.names import check_namespace, check_object_name
 from ..problems import Problems
-from ..sections import SecretText, config_set, is_known, is_secret_text, keep_copies
-from ..shown import shown
+from ..sections import SecretText, check_each, config_set, is_known, is_secret_text, keep_copies
 from .accounts import check_password, check_username, shown_name
 from .rights import EXAMPLE, PULL, Right, rights
 
@@ -140,25 +139,15 @@ class Access:
     def _check_pull_secrets(self, problems: Problems) -> None:
         with problems.caught("pullSecretName", config_set("pullSecretName regcred")):
             check_object_name(self.pull_secret_name)
-        for position, name in enumerate(self.pull_namespaces):
-            with problems.caught(
-                f"pullNamespaces[{position}]", config_set(f"--path 'pullNamespaces[{position}]' <name>")
-            ):
-                check_namespace(name)
-                if name in self.pull_namespaces[:position]:
-                    raise ValueError(f"must name each namespace once, got {shown(name)} again")
+        check_each(problems, "pullNamespaces", self.pull_namespaces, "namespace", check_namespace)
         with problems.caught("pullNamespaces", config_set("--path 'pullNamespaces[0]' default")):
             if not self.pull_namespaces:
                 raise ValueError("must name a namespace, in which the proof Pod runs")
         with problems.caught("pullNamespaceSelector", config_set("pullNamespaceSelector <label>=<value>")):
             if self.pull_namespace_selector and not self.pull_namespace_selector.strip():
                 raise ValueError("must not be blank, which would select every namespace")
-        for position, name in enumerate(self.pull_service_accounts):
-            setting = f"pullServiceAccounts[{position}]"
-            with problems.caught(setting, config_set(f"--path '{setting}' <name>")):
-                check_object_name(name)
-                if name in self.pull_service_accounts[:position]:
-                    raise ValueError(f"must name each ServiceAccount once, got {shown(name)} again")
+        accounts = self.pull_service_accounts
+        check_each(problems, "pullServiceAccounts", accounts, "ServiceAccount", check_object_name)
 
 
 _PASSWORD_FIELDS: Final = {"password", "pass", "secret"}

@@ -6,7 +6,7 @@ from typing import Final
 
 from ..cluster.names import check_namespace
 from ..problems import Problems
-from ..sections import config_set, keep_copies
+from ..sections import check_each, config_set, keep_copies
 from ..shown import shown
 
 Net = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -26,17 +26,8 @@ class Network:
 
     def check(self, problems: Problems) -> None:
         """Report what cannot work."""
-        for position, text in enumerate(self.network_addresses):
-            setting = f"networkAddresses[{position}]"
-            with problems.caught(setting, config_set(f"--path '{setting}' {_EXAMPLE}")):
-                if _network(text) in map(_network, self.network_addresses[:position]):
-                    raise ValueError(f"must name each network once, got {shown(text)} again")
-        for position, name in enumerate(self.network_namespaces):
-            setting = f"networkNamespaces[{position}]"
-            with problems.caught(setting, config_set(f"--path '{setting}' <name>")):
-                check_namespace(name)
-                if name in self.network_namespaces[:position]:
-                    raise ValueError(f"must name each namespace once, got {shown(name)} again")
+        check_each(problems, "networkAddresses", self.network_addresses, "network", _network, _EXAMPLE)
+        check_each(problems, "networkNamespaces", self.network_namespaces, "namespace", check_namespace)
         first = config_set("--path 'networkAddresses[0]' <network of the nodes>")
         with problems.caught("networkNamespaces", first):
             if self.network_namespaces and not self.network_addresses:

@@ -7,7 +7,7 @@ from ..cluster.names import check_object_name
 from ..exposure.settings import Exposure
 from ..problems import Problems
 from ..references import Address, ImageName, check_platform
-from ..sections import config_set, keep_copies
+from ..sections import check_each, config_set, keep_copies
 from ..shown import shown
 
 
@@ -31,11 +31,7 @@ class Proof:
                 raise ValueError(
                     f"must be what account {access.puller} may pull, whose rights leave out {shown(repository)}"
                 )
-        for position, name in enumerate(self.proof_nodes):
-            with problems.caught(f"proofNodes[{position}]", config_set(f"--path 'proofNodes[{position}]' <name>")):
-                check_object_name(name)
-                if name in self.proof_nodes[:position]:
-                    raise ValueError(f"must name each node once, got {shown(name)} again")
+        check_each(problems, "proofNodes", self.proof_nodes, "node", check_object_name)
         with problems.caught("platform", config_set("platform linux/amd64")):
             check_platform(self.platform)
 

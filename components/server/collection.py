@@ -10,24 +10,18 @@ from typing import Final
 
 from ..references import registry_version
 from ..shown import shown_image
+from .waiting import ENDED
 
 _FIRST_THAT_KEEPS_PLATFORMS: Final = (3, 0)
 """Older versions take the parts of a multi-platform image for untagged (distribution/distribution#3178)."""
 
-SCRIPT: Final = r"""
+SCRIPT: Final = (
+    ENDED
+    + r"""
 ulimit -n "$1" || true
 config=$2 while_collecting=$3 at=$4 images=$5
 shift 5
 server= asked=
-
-# Until the server has really ended: a signal ends a wait early.
-ended() {
-  while :; do
-    wait "$server"; code=$?
-    [ "$code" -gt 128 ] && kill -0 "$server" 2>/dev/null && continue
-    return "$code"
-  done
-}
 stop() { kill -TERM "$server" 2>/dev/null; ended; }
 used() { [ -z "$images" ] || du -sk "$images" | cut -f 1; }
 
@@ -57,6 +51,7 @@ while :; do
   trap 'asked=yes; kill -TERM "$server"' USR1
 done
 """
+)
 """Arguments: the limit of open files, the configurations while serving and while collecting, the time of the day in
 seconds, the folder with the images if there is one, and flags for the collection."""
 

@@ -6,22 +6,18 @@ Kubernetes has brought a new certificate, it ends the server as an update does a
 
 from typing import Final
 
+from .waiting import ENDED
+
 WINDOW: Final = 3600
 """Seconds after the time that is set in which a certificate is taken over."""
 
-SCRIPT: Final = r"""
+SCRIPT: Final = (
+    ENDED
+    + r"""
 ulimit -n "$1" || true
 config=$2 tls=$3 at=$4 window=$5
 server=
 
-# A signal ends a wait early.
-ended() {
-  while :; do
-    wait "$server"; code=$?
-    [ "$code" -gt 128 ] && kill -0 "$server" 2>/dev/null && continue
-    return "$code"
-  done
-}
 # Kubernetes lets the link point elsewhere when the Secret has changed.
 version() { readlink "$tls/..data"; }
 is_time() { [ -z "$at" ] || [ $((($(date +%s) % 86400 - at + 86400) % 86400)) -lt "$window" ]; }
@@ -47,5 +43,6 @@ while :; do
   [ "$(version)" != "$seen" ] && is_time || exit "$code"
 done
 """
+)
 """Arguments: the limit of open files, the configuration, the folder of the certificate, the time of the day in
 seconds from which it may be taken over, empty for any, and for how many seconds."""
