@@ -116,6 +116,11 @@ def cert_manager() -> Path:
     return built(tools.CERT_MANAGER)
 
 
+def conformance() -> Path:
+    """The OCI conformance suite, for tests."""
+    return built(tools.CONFORMANCE)
+
+
 def built(tool: tools.Tool) -> Path:
     """A program, built when the cache lacks it."""
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name

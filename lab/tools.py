@@ -248,6 +248,11 @@ NETWORK_POLICIES = Tool(
 CERT_MANAGER = Tool(
     "cert-manager", f"the definitions of cert-manager {CERT_MANAGER_VERSION}, for tests", _copy_cert_manager
 )
+CONFORMANCE = Tool(
+    "conformance",
+    "the OCI conformance suite of 2026-08-31, for tests",
+    _build_program("github.com/opencontainers/distribution-spec/conformance"),
+)
 TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 
 

@@ -41,6 +41,8 @@ def asked(method: str, target: str) -> str:
         ("PUT", "/v2/app/manifests/v1", "push:app"),
         ("DELETE", f"/v2/app/manifests/{DIGEST}", "delete:app"),
         ("DELETE", f"/v2/app/blobs/{DIGEST}", "delete:app"),
+        ("GET", f"/v2/app/blobs/sha512:{'0a' * 64}", "pull:app"),
+        ("GET", "/v2/app/manifests/sha256:baddigeststring", "pull:app"),
     ],
 )
 def test_each_request_of_a_client_has_its_act_and_repository(method: str, target: str, what: str) -> None:
