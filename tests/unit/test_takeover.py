@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pulumi
 import pytest
-from pulumi.runtime import settings
 
 from components.cluster.kubectl import KubectlError
 from components.server import takeover
@@ -27,12 +26,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _up() -> Iterator[None]:
+def _up(monkeypatch: pytest.MonkeyPatch) -> None:
     """An `up`, and no preview."""
-    before = settings.SETTINGS
-    settings.configure(settings.Settings(project="p", stack="s", dry_run=False))
-    yield
-    settings.configure(before)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
 
 
 def wait(ask: Callable[[Sequence[str]], str] | None, within: int = 5) -> None:
