@@ -20,9 +20,12 @@ from components.cluster.kubeconfig import resolve
 from components.cluster.kubectl import Questions
 from components.cluster.provider import cluster_provider
 from components.cluster.taints import of_node
+from components.network.nodes import OF_NODES
 from components.pulumi_version import check_pulumi
 from components.stack_configuration import load
 from components.storage.claim import Claim, of_claim
+from components.tls.cert_manager import OF_KINDS
+from components.tls.settings import Issued
 
 
 async def program() -> pulumi.Inputs:
@@ -40,6 +43,10 @@ async def program() -> pulumi.Inputs:
     await asyncio.sleep(0)
     if settings.storage.tolerate_taints and settings.storage.node:
         ask.early(of_node(settings.storage.node))
+    if settings.network.network_addresses:
+        ask.early(OF_NODES)
+    if isinstance(settings.tls, Issued):
+        ask.early(OF_KINDS)
     if selector := settings.access.pull_namespace_selector:
         ask.early(of_namespaces(selector))
     if isinstance(settings.storage, Claim):

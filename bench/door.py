@@ -8,9 +8,9 @@ import os
 import re
 import ssl
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from lab.images import NGINX
+from lab.topology import FIRST
 from lab.ui import say
 from tests.live.harness import PASSWORD, USER, Node, Stack
 from tests.live.observation import REGISTRY_PODS, registries, running
-from tests.live.raw import basic
-from tests.live.registry_client import busy, network_of
+from tests.live.registry_client import busy, credentials, network_of
 
 from . import layers
 from .memory import slow_pulls
@@ -30,6 +30,7 @@ from .series import Series
 
 PORTS: Final = {"registry alone": 5000, "door": 5001}
 _ALONE, _DOOR = PORTS
+ACCOUNT: Final = (USER, PASSWORD)
 _REQUESTS: Final = 400
 _CLIENTS: Final = 4
 _ROUNDS: Final = 7
@@ -50,7 +51,6 @@ class Target:
 
     stack: Stack
     port: int
-    account: tuple[str, str]
 
     @property
     def address(self) -> str:
@@ -60,7 +60,7 @@ class Target:
     @property
     def authority(self) -> str:
         """The file of the node with its CA."""
-        return f"/etc/docker/certs.d/192.168.99.100:{self.port}/private-registry.crt"
+        return f"/etc/docker/certs.d/{FIRST.address}:{self.port}/private-registry.crt"
 
     def connection(self) -> http.client.HTTPSConnection:
         """A new one."""
@@ -86,7 +86,7 @@ def measure(node: Node, folder: Path) -> None:
             stack.set("doorImage", NGINX)
             stack.set("rights.ci", "push *", path=True)
         stack.up()
-        targets[name] = Target(stack, port, (USER, PASSWORD))
+        targets[name] = Target(stack, port)
     _heads(targets)
     _layers(targets)
     _memory(targets, folder)
@@ -96,27 +96,24 @@ def measure(node: Node, folder: Path) -> None:
         target.stack.remove()
 
 
-def _ask(connection: http.client.HTTPSConnection, account: tuple[str, str], method: str = "HEAD") -> int:
-    name, _, value = basic(*account).partition(": ")
-    connection.request(method, "/v2/alpine_test/tags/list", headers={name: value})
+def _ask(connection: http.client.HTTPSConnection, account: tuple[str, str] = ACCOUNT) -> int:
+    headers = {"Authorization": credentials(*account)}
+    connection.request("HEAD", "/v2/alpine_test/tags/list", headers=headers)
     answer = connection.getresponse()
     answer.read()
     return answer.status
 
 
 def _heads(targets: dict[str, Target]) -> None:
-    def all_at_a_time(target: Target) -> None:
-        def some() -> None:
-            connection = target.connection()
-            for _ in range(_REQUESTS // _CLIENTS):
-                assert _ask(connection, target.account) in {200, 405}
-            connection.close()
+    def some(target: Target) -> None:
+        connection = target.connection()
+        for _ in range(_REQUESTS // _CLIENTS):
+            assert _ask(connection) in {200, 405}
+        connection.close()
 
-        threads = [threading.Thread(target=some) for _ in range(_CLIENTS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    def all_at_a_time(target: Target) -> None:
+        with ThreadPoolExecutor(_CLIENTS) as clients:
+            list(clients.map(some, [target] * _CLIENTS))
 
     series = {name: Series(f"{_REQUESTS} authenticated requests by {_CLIENTS} clients, {name}") for name in targets}
     _in_turns(targets, series, _ROUNDS, all_at_a_time)
@@ -133,8 +130,7 @@ def _layers(targets: dict[str, Target]) -> None:
         content[:8] = number.to_bytes(8, "big")
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         for name in list(targets)[:: 1 if number % 2 else -1]:
-            field, _, value = basic(*targets[name].account).partition(": ")
-            client = layers.Client(targets[name].connection(), {field: value})
+            client = layers.Client(targets[name].connection(), {"Authorization": credentials(*ACCOUNT)})
             pushes[name].measure(partial(client.push, memoryview(content), digest))
             pulls[name].measure(partial(client.pull, digest))
             client.connection.close()
@@ -154,10 +150,9 @@ def _layers(targets: dict[str, Target]) -> None:
 def _memory(targets: dict[str, Target], folder: Path) -> None:
     target = targets[_DOOR]
     node = target.stack.node
-    own = set(registries(node))
     account = folder / "account"
     account.write_text(f'user = "{USER}:{PASSWORD}"\n')
-    processes = [*own, *running(node, "nginx: worker process")]
+    processes = [*registries(node), *running(node, "nginx: worker process")]
     for process in processes:
         (process / "clear_refs").write_text("5")
     script = slow_pulls(folder, account, target.authority, target.address, _PULLS)
@@ -200,7 +195,7 @@ def _good_client(target: Target, seconds: float) -> float:
     connection, times, ends = target.connection(), [], time.monotonic() + seconds
     while time.monotonic() < ends:
         started = time.monotonic()
-        assert _ask(connection, target.account) in {200, 405}
+        assert _ask(connection) in {200, 405}
         times.append(time.monotonic() - started)
         time.sleep(0.02)
     connection.close()

@@ -22,7 +22,7 @@ from lab import parts, tools
 from lab.ui import say
 from tests.live.harness import CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
 from tests.live.observation import until
-from tests.live.registry_client import network_of, place_of
+from tests.live.registry_client import credentials, network_of, place_of
 
 from .series import Series
 
@@ -50,9 +50,8 @@ class Client:
         context = ssl.create_default_context(cadata=node.path(CA_FILE).read_text())
         host, _, port = PUSH_ADDRESS.partition(":")
         if arm == _DEPLOYED:
-            account = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
             made: http.client.HTTPConnection = http.client.HTTPSConnection(host, int(port), context=context)
-            client = cls(made, {"Authorization": f"Basic {account}"})
+            client = cls(made, {"Authorization": credentials(USER, PASSWORD)})
         elif "TLS" in arm:
             client = cls(http.client.HTTPSConnection(host, _BARE[arm], context=context), {})
         else:

@@ -17,7 +17,8 @@ from .cluster.ownership import Ownership, Wanted
 from .cluster.situation import Situation
 from .cluster.taints import Ask, Taints
 from .commands import commands
-from .network.policies import check_nodes, policies
+from .network.nodes import check_nodes
+from .network.policies import policies
 from .nodes.node_trust import NodeTrust
 from .proof.image_proof import ImageProof
 from .proof.stored_image import StoredImage

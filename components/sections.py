@@ -28,7 +28,8 @@ _KINDS: Final[Mapping[object, str]] = {
 }
 
 
-_MAPPINGS: Final = (Mapping[str, str], Mapping[str, SecretText])
+MAPPINGS: Final = (Mapping[str, str], Mapping[str, SecretText])
+"""Types of objects, whose items have names."""
 
 
 def key_of(field_name: str) -> str:
@@ -81,7 +82,7 @@ def keep_copies(section: Any) -> None:  # noqa: ANN401 - any section
         value = getattr(section, item.name)
         if item.type == tuple[str, ...] and isinstance(value, list):
             object.__setattr__(section, item.name, tuple(value))
-        elif item.type in _MAPPINGS and isinstance(value, Mapping):
+        elif item.type in MAPPINGS and isinstance(value, Mapping):
             object.__setattr__(section, item.name, dict(value))
 
 

@@ -19,7 +19,7 @@ from .access.settings import GENERATED
 from .connections import Connections
 from .exposure import settings as exposures
 from .problems import PROJECT, Problems, SettingsError
-from .sections import SecretText, check_types, config_set, key_of, listed
+from .sections import MAPPINGS, SecretText, check_types, config_set, key_of, listed
 from .settings import Settings
 from .shown import shown, suspected
 from .storage import settings as storage
@@ -223,10 +223,13 @@ def _without_effect(namespace: str, key: str) -> str:
 
 def _with_path(owner: str, rest: str) -> str:
     """Give the command that sets an item, such as the account j.doe for `users.j.doe` without --path."""
-    if owner == "users":
-        name = rest.rstrip("]").strip("\"'")
-        return f"`pulumi config set --secret --path 'users[\"{name}\"]'`"
-    return f"`pulumi config set --path '{owner}[{rest.rstrip(']')}]' <value>`"
+    key, item = KEYS[owner], rest.rstrip("]")
+    if key.type in MAPPINGS:
+        name = item.strip("\"'")
+        item = f'"{name}"'
+    if key.secret:
+        return f"`pulumi config set --secret --path '{owner}[{item}]'`"
+    return f"`pulumi config set --path '{owner}[{item}]' <value>`"
 
 
 def _secrets_in_clear(config: pulumi.Config, values: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+NAME_OF_NAMESPACE: Final = "kubernetes.io/metadata.name"
+"""What Kubernetes itself puts on each namespace."""
+
 PART_OF: Final = {"app.kubernetes.io/part-of": "private-registry"}
 """What all objects of this project have."""
 

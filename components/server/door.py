@@ -17,10 +17,11 @@ from ..access.settings import Access
 from ..cluster.pods import HARDENED
 from . import nginx
 from .names import CONTAINER_PORT, TLS_FOLDER
+from .waiting import ENDED
 
 _RUN: Final = "/run/door"
 _DOOR: Final = "/etc/door"
-_SCRIPT: Final = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
+_SCRIPT: Final = ENDED + Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 
 SOCKET: Final = f"{_RUN}/registry.sock"
 """Where the registry listens."""

@@ -1,5 +1,5 @@
 # The first process of the container: nginx that ends without a cut, and takes over what changes.
-# Arguments: the folder of its files, a folder to write to, and folders whose Secrets are followed.
+# After the function `ended`. Arguments: the folder of its files, a folder to write to, and folders whose Secrets are followed.
 door=$1 run=$2
 shift 2
 
@@ -40,12 +40,6 @@ trap 'kill -QUIT "$server"' TERM QUIT INT
 follow "$was" "$@" &
 follower=$!
 
-# A signal ends a wait early.
-while :; do
-  wait "$server"
-  code=$?
-  if [ "$code" -gt 128 ] && kill -0 "$server" 2>/dev/null; then continue; fi
-  break
-done
+ended
 kill "$follower" 2>/dev/null
 exit "$code"

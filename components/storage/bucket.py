@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from .. import pem
+from ..cluster.labels import NAME_OF_NAMESPACE
 from ..cluster.names import check_object_name
 from ..problems import Problems
 from ..sections import SecretText, config_set, is_known
@@ -148,7 +149,7 @@ class Bucket(Store):
         }
         if in_cluster := _SERVICE.fullmatch(host):
             # Behind a Service, what counts is the Pod's port.
-            namespace: Mapping[str, str] = {"kubernetes.io/metadata.name": in_cluster[1]}
+            namespace: Mapping[str, str] = {NAME_OF_NAMESPACE: in_cluster[1]}
             return [{"to": [{"namespace_selector": {"match_labels": namespace}}]}, names]
         ports: list[NetworkPolicyPortArgsDict] = [{"protocol": "TCP", "port": port}]
         try:

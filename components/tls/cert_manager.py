@@ -1,11 +1,14 @@
 """Whether the cluster can issue certificates at all."""
 
+from typing import Final
+
 from ..cluster.kubectl import KubectlError
 from ..cluster.taints import Ask
 from ..problems import Problems
 from ..sections import config_set
 
-_KINDS = ("api-resources", "--api-group=cert-manager.io", "--output=name")
+OF_KINDS: Final = ("api-resources", "--api-group=cert-manager.io", "--output=name")
+"""The words by which kubectl is asked what cert-manager has brought."""
 
 
 def check_installed(ask: Ask) -> None:
@@ -13,7 +16,7 @@ def check_installed(ask: Ask) -> None:
     problems = Problems()
     with problems.caught("tls", f"install cert-manager, or {config_set('tls generated')}"):
         try:
-            kinds = ask(_KINDS)
+            kinds = ask(OF_KINDS)
         except KubectlError:
             return
         if "certificates.cert-manager.io" not in kinds.split():

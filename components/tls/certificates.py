@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from cryptography import x509
 
 from .. import pem
 from ..cluster.labels import labels
@@ -144,7 +144,7 @@ class Certificates(pulumi.ComponentResource):
         self, name: str, tls: Issued, exposure: Exposure, namespace: str, within: pulumi.ResourceOptions | None
     ) -> pulumi.Output[str]:
         """Declare what cert-manager is to issue, and give its Secret once it has."""
-        names = {host: _is_address(host) for host in exposure.names_needed}
+        names = [pem.alternative(host) for host in exposure.names_needed]
         certificate = kubernetes.apiextensions.CustomResource(
             f"{name}-issued",
             api_version="cert-manager.io/v1",
@@ -158,8 +158,8 @@ class Certificates(pulumi.ComponentResource):
             spec={
                 "secretName": tls.secret_of(name),
                 "issuerRef": tls.issuer,
-                "dnsNames": [host for host, is_address in names.items() if not is_address],
-                "ipAddresses": [host for host, is_address in names.items() if is_address],
+                "dnsNames": [name.value for name in names if isinstance(name, x509.DNSName)],
+                "ipAddresses": [str(name.value) for name in names if isinstance(name, x509.IPAddress)],
                 "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
                 "usages": ["digital signature", "server auth"],
             },
@@ -211,14 +211,6 @@ def _decoded(data: Mapping[str, str], part: str) -> str:
         return base64.b64decode(data[part]).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise ValueError("must be PEM, got no text") from None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _secret(value: Any) -> pulumi.Output[Any]:  # noqa: ANN401 - the SDK's own type takes no mappings

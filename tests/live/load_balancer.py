@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from lab import images, parts
 from lab.topology import FIRST
 from tests.live.harness import Node
+from tests.live.objects import administrator, apply
 
 ADDRESSES = "192.168.99.200-192.168.99.209"
 _NAMESPACE = "metallb-system"
@@ -23,7 +23,7 @@ def running(node: Node) -> Iterator[None]:
     node.kubectl("apply", "--server-side", definitions)
     try:
         node.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        _apply(node, _parts(str(programs)))
+        apply(node, _parts(str(programs)))
         for name in ("controller", "speaker"):
             node.wait_for("condition=Ready", f"pod/{name}", namespace=_NAMESPACE)
         yield
@@ -32,24 +32,11 @@ def running(node: Node) -> Iterator[None]:
         node.kubectl("delete", definitions)
 
 
-def _apply(node: Node, items: list[dict[str, Any]]) -> None:
-    node.kubectl("apply", "--filename=-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
-
-
 def _parts(programs: str) -> list[dict[str, Any]]:
     """Both programs, from the folder that they were built in, and the addresses that they may give."""
     here = {"name": "metallb", "namespace": _NAMESPACE}
-    rights = "rbac.authorization.k8s.io"
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": here},
-        {
-            "apiVersion": f"{rights}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "metallb"},
-            "roleRef": {"apiGroup": rights, "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"kind": "ServiceAccount", **here}],
-        },
+        *administrator("metallb", _NAMESPACE),
         {"apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": here, "spec": _POOL},
         {"apiVersion": "metallb.io/v1beta1", "kind": "L2Advertisement", "metadata": here, "spec": {}},
         _pod("controller", programs, "--webhook-mode=disabled", "--disable-cert-rotation"),

@@ -6,13 +6,13 @@ nftables, which not every kernel has; here iptables does the same by NFQUEUE, wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab import images, parts
 from lab.topology import FIRST
 from tests.live.harness import Node
+from tests.live.objects import administrator, apply
 
 _NAMESPACE = "enforcer"
 _QUEUE = 100
@@ -23,8 +23,7 @@ _RULE = f"FORWARD -m conntrack --ctstate NEW -j NFQUEUE --queue-num {_QUEUE}".sp
 def enforced(node: Node) -> Iterator[None]:
     """Have the first node enforce policies meanwhile."""
     program = parts.network_policies()
-    items = _parts(str(program.parent), program.name)
-    node.kubectl("apply", "--filename=-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    apply(node, _parts(str(program.parent), program.name))
     try:
         node.wait_for("condition=Ready", "pod/enforcer", namespace=_NAMESPACE)
         _judge(node, "insert")
@@ -51,22 +50,12 @@ def _judge(node: Node, change: str) -> None:
 
 
 def _parts(folder: str, program: str) -> list[dict[str, object]]:
-    rights = "rbac.authorization.k8s.io"
-    here = {"name": "enforcer", "namespace": _NAMESPACE}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": here},
-        {
-            "apiVersion": f"{rights}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "enforcer"},
-            "roleRef": {"apiGroup": rights, "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"kind": "ServiceAccount", **here}],
-        },
+        *administrator("enforcer", _NAMESPACE),
         {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": here,
+            "metadata": {"name": "enforcer", "namespace": _NAMESPACE},
             "spec": {
                 "nodeName": FIRST.name,
                 "hostNetwork": True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import io
@@ -12,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.live.harness import CA_FILE, Node
-from tests.live.registry_client import Reply, network_of
+from tests.live.registry_client import Reply, credentials, network_of
 
 _SECONDS = 20
 
 
 def basic(account: str, password: str) -> str:
     """A header with an account."""
-    return "Authorization: Basic " + base64.b64encode(f"{account}:{password}".encode()).decode()
+    return f"Authorization: {credentials(account, password)}"
 
 
 @dataclass
@@ -38,12 +37,10 @@ class Raw:
         # A Service is asked by its IP address, which no certificate has.
         self._context.check_hostname = False
 
-    def ask(
-        self, method: str, target: str, headers: Sequence[str] = (), body: bytes = b"", *, length: bool = True
-    ) -> Reply:
-        """Send a request and read the answer; without `length`, the headers alone say how long the body is."""
+    def ask(self, method: str, target: str, headers: Sequence[str] = (), body: bytes = b"") -> Reply:
+        """Send a request and read the answer."""
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}:{self.port}", "Connection: close", *headers]
-        if length and (body or method in {"POST", "PUT", "PATCH"}):
+        if body or method in {"POST", "PUT", "PATCH"}:
             lines.append(f"Content-Length: {len(body)}")
         return self.send("\r\n".join([*lines, "", ""]).encode() + body, method)[0]
 

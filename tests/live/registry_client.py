@@ -67,6 +67,11 @@ def busy(clients: int, work: Callable[[int], None]) -> Iterator[None]:
             thread.join()
 
 
+def credentials(account: str, password: str) -> str:
+    """An account as the header Authorization carries it."""
+    return "Basic " + base64.b64encode(f"{account}:{password}".encode()).decode()
+
+
 def digest_of(content: bytes) -> str:
     """The digest by which a registry knows some bytes."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -159,7 +164,7 @@ class Client:
         """Send one request and read the whole answer."""
         fields = dict(headers)
         if self.account:
-            fields["Authorization"] = "Basic " + base64.b64encode(":".join(self.account).encode()).decode()
+            fields["Authorization"] = credentials(*self.account)
         try:
             connection = self._connected()
             connection.request(method, path, body, fields)

@@ -114,29 +114,21 @@ STRANGERS: Mapping[str, Sequence[str]] = {
     "a name of a header": ("X-Remote-User: ci", "Remote-User: ci"),
 }
 
-ROUTES: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "/v2/": ("", {"GET": "ping", "HEAD": "ping"}),
-    "/v2/_catalog": ("", {"GET": "catalog"}),
-    "/v2/_catalog?n=1": ("", {"GET": "catalog"}),
-    "/v2/{repository}/tags/list": ("r", {"GET": "pull", "HEAD": "pull"}),
-    "/v2/{repository}/tags/list?n=1&last=a": ("r", {"GET": "pull", "HEAD": "pull"}),
-    "/v2/{repository}/manifests/absent": (
-        "r",
-        {"GET": "pull", "HEAD": "pull", "PUT": "push", "DELETE": "delete"},
-    ),
-    f"/v2/{{repository}}/manifests/{ABSENT}": (
-        "r",
-        {"GET": "pull", "HEAD": "pull", "PUT": "push", "DELETE": "delete"},
-    ),
-    f"/v2/{{repository}}/blobs/{ABSENT}": ("r", {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}),
-    "/v2/{repository}/blobs/uploads/": ("r", {"POST": "push"}),
-    f"/v2/{{repository}}/blobs/uploads/?digest={ABSENT}": ("r", {"POST": "push"}),
-    f"/v2/{{repository}}/blobs/uploads/?mount={ABSENT}&from=team-a/app": ("r", {"POST": "push"}),
-    "/v2/{repository}/blobs/uploads/0?_state=x": (
-        "r",
-        {"GET": "push", "HEAD": "push", "PATCH": "push", "PUT": "push", "DELETE": "push"},
-    ),
-    f"/v2/{{repository}}/referrers/{ABSENT}": ("r", {"GET": "pull", "HEAD": "pull"}),
+PULLED: Mapping[str, str] = {"GET": "pull", "HEAD": "pull"}
+ROUTES: Mapping[str, Mapping[str, str]] = {
+    "/v2/": {"GET": "ping", "HEAD": "ping"},
+    "/v2/_catalog": {"GET": "catalog"},
+    "/v2/_catalog?n=1": {"GET": "catalog"},
+    "/v2/{repository}/tags/list": PULLED,
+    "/v2/{repository}/tags/list?n=1&last=a": PULLED,
+    "/v2/{repository}/manifests/absent": {**PULLED, "PUT": "push", "DELETE": "delete"},
+    f"/v2/{{repository}}/manifests/{ABSENT}": {**PULLED, "PUT": "push", "DELETE": "delete"},
+    f"/v2/{{repository}}/blobs/{ABSENT}": {**PULLED, "DELETE": "delete"},
+    "/v2/{repository}/blobs/uploads/": {"POST": "push"},
+    f"/v2/{{repository}}/blobs/uploads/?digest={ABSENT}": {"POST": "push"},
+    f"/v2/{{repository}}/blobs/uploads/?mount={ABSENT}&from=team-a/app": {"POST": "push"},
+    "/v2/{repository}/blobs/uploads/0?_state=x": dict.fromkeys(("GET", "HEAD", "PATCH", "PUT", "DELETE"), "push"),
+    f"/v2/{{repository}}/referrers/{ABSENT}": PULLED,
 }
 """Every route, and what is asked by which method; any other method is nobody's right."""
 
@@ -155,9 +147,9 @@ MAY: Mapping[str, Mapping[str, set[str]]] = {
 def cells() -> list[tuple[str, str, str, str]]:
     """Every method on every route of both repositories: target, repository, method and act."""
     return [
-        (route.format(repository=repository), repository if kind else "", method, acts.get(method, "none"))
-        for route, (kind, acts) in ROUTES.items()
-        for repository in ([OWN, SECRET] if kind else [""])
+        (route.format(repository=repository), repository, method, acts.get(method, "none"))
+        for route, acts in ROUTES.items()
+        for repository in ([OWN, SECRET] if "{repository}" in route else [""])
         for method in METHODS
     ]
 

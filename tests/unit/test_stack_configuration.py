@@ -144,6 +144,14 @@ def test_misspelt_keys_are_refused_with_the_nearest_right_one(load: Load, wrong:
             'users["j.doe"]',
             "`pulumi config rm 'users[\"j.doe\"]'`, then `pulumi config set --secret --path 'users[\"j.doe\"]'`",
         ),
+        ("rights.ci", "`pulumi config rm rights.ci`, then `pulumi config set --path 'rights[\"ci\"]' <value>`"),
+        (
+            "exposureAnnotations.x",
+            (
+                "`pulumi config rm exposureAnnotations.x`, then `pulumi config set --path "
+                "'exposureAnnotations[\"x\"]' <value>`"
+            ),
+        ),
         (
             "pullNamespaces[1]",
             "`pulumi config rm 'pullNamespaces[1]'`, then `pulumi config set --path 'pullNamespaces[1]' <value>`",
