@@ -118,7 +118,11 @@ remove() {
     [ "$(owner "$folder")" = "$POD" ] || continue
     made="$(sed -n 2p "$folder/.private-registry")"
     is_foreign "$folder" || rm -f "$folder/hosts.toml"
-    rm -f "$folder/private-registry.crt" "$folder/private-registry-before.crt" "$folder/.private-registry"
+    for name in hosts.toml private-registry.crt private-registry-before.crt .private-registry; do
+      # A node that was cut off may have left what was not moved yet.
+      rm -f "$folder/$name.new"
+      [ "$name" = hosts.toml ] || rm -f "$folder/$name"
+    done
     [ "$made" = found ] || rmdir "$folder" 2>/dev/null || true
   done
   exit 0
@@ -134,15 +138,17 @@ until [ -z "$DIGEST" ] || find_authorities; do
   sleep 1 & wait $!
 done
 for folder in $FOLDERS; do refuse_taken "$folder"; done
-# Delay TERM until every file is complete.
 ended=
+# TERM waits until every file is complete: in the middle of one, it would leave what is no file's name yet.
 trap 'ended=yes' TERM
 [ -z "$AUTHORITIES" ] || is_served || find_before
 for folder in $FOLDERS; do write "$folder"; done
 touch /ready/yes
-trap remove TERM
-[ -z "$ended" ] || remove
-while sleep 10 & wait $!; do
+while :; do
+  trap remove TERM
+  [ -z "$ended" ] || remove
+  sleep 10 & wait $!
+  trap 'ended=yes' TERM
   outdated=
   if [ -n "$BEFORE" ] && is_served; then BEFORE= outdated=yes; fi
   for folder in $FOLDERS; do

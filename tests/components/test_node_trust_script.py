@@ -92,13 +92,14 @@ class Disk:
         registry_node: str = "node-1",
         pause: str = "10",
         after_mkdir: str = ":",
+        before_mv: str = ":",
         given: str = "",
         **values: Any,  # noqa: ANN401 - any setting
     ) -> RunningPod:
         """Start a Pod of the DaemonSet that these settings declare, on `node`.
 
-        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made. `given` is what the
-        Pod finds in place of its CAs.
+        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made, and `before_mv` once
+        a file is written under its second name. `given` is what the Pod finds in place of its CAs.
         """
         recorder = declared(node=registry_node, **values)
         number = len(self.pods)
@@ -120,6 +121,7 @@ class Disk:
             ("/served", str(served)),
             ("sleep 10", f"sleep {pause}"),
             ('mkdir "$folder"', f'mkdir "$folder"; {after_mkdir}'),
+            ("mv -f", f"{before_mv}; mv -f"),
         ):
             assert old in script
             script = script.replace(old, new)
@@ -407,6 +409,27 @@ def test_end_in_the_middle_of_a_start_leaves_nothing(disk: Disk) -> None:
     pod = disk.run(after_mkdir="kill -TERM $$")
 
     assert pod.ends() == 0
+    assert disk.files() == set()
+
+
+def test_end_while_a_file_is_put_back_leaves_nothing(disk: Disk) -> None:
+    """Not what was written under its second name either."""
+    pod = disk.run(pause="0.02", before_mv="sleep 0.1").until_ready()
+    folder = disk.folder("10.0.0.5:5000")
+    (folder / "hosts.toml").unlink()
+    eventually((folder / "hosts.toml.new").exists)
+
+    pod.terminate()
+    assert disk.files() == set()
+
+
+def test_a_file_that_a_killed_pod_has_not_moved_goes_with_the_next_one(disk: Disk) -> None:
+    """Though the next one may not write that file at all."""
+    disk.run("uid-1").until_ready().kill()
+    (disk.folder("10.0.0.5:5000") / f"{BEFORE}.new").write_text("half")
+    pod = disk.run("uid-2").until_ready()
+
+    pod.terminate()
     assert disk.files() == set()
 
 
