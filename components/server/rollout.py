@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pulumi_kubernetes.apps.v1 import DeploymentStrategyArgsDict
     from pulumi_kubernetes.core.v1 import LifecycleArgsDict, TopologySpreadConstraintArgsDict
 
-_UNTIL_UNKNOWN: Final = 5
+_UNTIL_UNKNOWN: Final = 15
 """Seconds until the whole cluster knows that a Pod takes no new connections; it serves until then."""
 
 _DRAIN_ALONE: Final = 20

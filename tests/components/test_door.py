@@ -83,7 +83,7 @@ def test_the_registry_ends_after_the_door() -> None:
     """What the door finishes needs the registry."""
     both = containers(with_rights(**REPLICAS))
 
-    assert both["door"]["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
+    assert both["door"]["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "15"]
     assert "while [ -e /run/door/serving ]" in both["registry"]["lifecycle"]["preStop"]["exec"]["command"][-1]
 
 
