@@ -98,7 +98,7 @@ class Disk:
     ) -> RunningPod:
         """Start a Pod of the DaemonSet that these settings declare, on `node`.
 
-        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made, and `before_mv` once
+        `pause` is the time between two looks; `after_mkdir` is run as soon as a folder is made, `before_mv` when
         a file is written under its second name. `given` is what the Pod finds in place of its CAs.
         """
         recorder = declared(node=registry_node, **values)
