@@ -20,6 +20,7 @@ from components.cluster.kubeconfig import resolve
 from components.cluster.kubectl import Questions
 from components.cluster.provider import cluster_provider
 from components.cluster.taints import of_node
+from components.monitoring.kinds import OF_KINDS as OF_MONITORING
 from components.network.nodes import OF_NODES
 from components.pulumi_version import check_pulumi
 from components.stack_configuration import load
@@ -45,6 +46,8 @@ async def program() -> pulumi.Inputs:
         ask.early(of_node(settings.storage.node))
     if settings.network.network_addresses:
         ask.early(OF_NODES)
+    if settings.monitoring.metrics:
+        ask.early(OF_MONITORING)
     if isinstance(settings.tls, Issued):
         ask.early(OF_KINDS)
     if selector := settings.access.pull_namespace_selector:

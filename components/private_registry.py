@@ -17,9 +17,12 @@ from .cluster.ownership import Ownership, Wanted
 from .cluster.situation import Situation
 from .cluster.taints import Ask, Taints
 from .commands import commands
+from .monitoring.alerts import Watched
+from .monitoring.objects import metrics_service, monitor
 from .network.nodes import check_nodes
 from .network.policies import policies
 from .nodes.node_trust import NodeTrust
+from .proof import continuing
 from .proof.image_proof import ImageProof
 from .proof.stored_image import StoredImage
 from .server.registry_server import RegistryServer
@@ -70,6 +73,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         hook = explain(_situation(name, settings)) if explain else None
         exposure, tls, access, nodes = settings.exposure, settings.tls, settings.access, settings.nodes
         server_settings, storage, cluster = settings.server, settings.storage, settings.cluster
+        monitoring, proof = settings.monitoring, settings.proof
         port = exposure.port_on_node
         namespaces = pull_namespaces(access, ask)
         if settings.network.network_addresses and ask:
@@ -96,7 +100,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         )
         self.address, self.push_address = str(exposure.address), str(exposure.push_address)
         self.pull_secret_name = access.pull_secret_name
-        self.commands = commands(exposure, tls, access.username, settings.proof.image(exposure.addresses))
+        self.commands = commands(exposure, tls, access.username, proof.image(exposure.addresses))
         for warning in settings.warnings:
             pulumi.log.warn(warning, resource=self)
 
@@ -129,7 +133,8 @@ class PrivateRegistry(pulumi.ComponentResource):
             )
 
         if settings.network.network_addresses:
-            policies(name, settings.network, storage, cluster, bounded)
+            reporting = access.pull_namespaces[0] if proof.proof_minutes else ""
+            policies(name, settings.network, storage, monitoring, reporting, cluster, bounded)
         trust = [told.daemon_set] if told else []
         made = {
             account: generated_password(f"{name}-{resource}", child)
@@ -139,7 +144,7 @@ class PrivateRegistry(pulumi.ComponentResource):
         accounts = access.accounts(made)
         taints = Taints(ask if storage.tolerate_taints else None, self)
         data = volumes(name, storage, cluster, ownership, ask, bounded)
-        stored = StoredImage(settings.proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
+        stored = StoredImage(proof.image(exposure.addresses), exposure, tls, access, accounts, authorities)
         server = RegistryServer(
             name,
             server_settings,
@@ -151,6 +156,8 @@ class PrivateRegistry(pulumi.ComponentResource):
             accounts,
             self.certificates,
             trust,
+            monitoring,
+            continuing.names(f"{name}-proof", proof.proof_nodes) if proof.proof_minutes else [],
             taints.tolerated_on(storage.node),
             None if storage.remove_data else ask,
             [] if storage.remove_data else [stored.restart_registry],
@@ -158,6 +165,18 @@ class PrivateRegistry(pulumi.ComponentResource):
             hook,
         )
         self.load_balancer = server.load_balancer
+        if monitoring.metrics:
+            watched = Watched(
+                namespace=cluster.namespace,
+                registry=name,
+                service=f"{name}-metrics",
+                in_folder=bool(storage.mounts),
+                encrypted=bool(self.certificates),
+                collects=bool(server_settings.collection_time),
+                proof_minutes=proof.proof_minutes,
+            )
+            reports = metrics_service(name, watched, bounded)
+            monitor(name, watched, cluster, ask, bounded)
         if told and tls.has_own_ca:
             told.confirm(server.deployment)
         if told and nodes.runtime_hint:
@@ -180,7 +199,7 @@ class PrivateRegistry(pulumi.ComponentResource):
                 service_accounts(name, access, dict(zip(namespaces, secrets, strict=True)), ask, own)
             self.proof = ImageProof(
                 f"{name}-proof",
-                settings.proof,
+                proof,
                 exposure,
                 tls,
                 access,
@@ -209,6 +228,19 @@ class PrivateRegistry(pulumi.ComponentResource):
                 child,
                 hook,
             )
+            if proof.proof_minutes:
+                continuing.continue_proof(
+                    f"{name}-proof",
+                    proof.proof_minutes,
+                    proof.proof_nodes,
+                    storage.node,
+                    access.pull_namespaces[0],
+                    self.proof,
+                    secrets[0],
+                    reports,
+                    taints,
+                    bounded,
+                )
         ownership.claim()
         self.register_outputs({"address": self.address, "pushAddress": self.push_address})
 

@@ -13,6 +13,7 @@ from .exposure.ingress import Ingress
 from .exposure.load_balancer import LoadBalancer
 from .exposure.node_port import NodePort
 from .exposure.settings import Exposure
+from .monitoring.settings import Monitoring
 from .network.settings import Network
 from .nodes.settings import Nodes
 from .problems import Problems
@@ -37,6 +38,7 @@ __all__ = [
     "Ingress",
     "Issued",
     "LoadBalancer",
+    "Monitoring",
     "Network",
     "NodePort",
     "Nodes",
@@ -62,6 +64,7 @@ class Settings:
     tls: Tls = field(default_factory=Generated)
     access: Access
     nodes: Nodes = field(default_factory=Nodes)
+    monitoring: Monitoring = field(default_factory=Monitoring)
     server: Server = field(default_factory=Server)
     retention: Retention = field(default_factory=Retention)
     network: Network = field(default_factory=Network)
@@ -80,10 +83,10 @@ class Settings:
         self.tls.check(problems, self.exposure)
         self.access.check(problems)
         self.nodes.check(problems)
-        self.server.check(problems, self.exposure, self.storage, self.tls, self.access)
+        self.server.check(problems, self.exposure, self.storage, self.tls, self.access, self.monitoring)
         self.retention.check(problems, self.server)
-        self.network.check(problems)
-        self.proof.check(problems, self.exposure, self.access)
+        self.network.check(problems, self.monitoring)
+        self.proof.check(problems, self.exposure, self.access, self.monitoring)
         problems.raise_any()
 
     @property

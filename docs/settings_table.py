@@ -24,6 +24,7 @@ TITLES = {
     "tls": "TLS",
     "access": "Accounts and pull secrets",
     "nodes": "Nodes",
+    "monitoring": "Metrics and alerts",
     "server": "The registry's Pod",
     "retention": "Retention",
     "network": "The network",

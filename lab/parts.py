@@ -116,6 +116,16 @@ def cert_manager() -> Path:
     return built(tools.CERT_MANAGER)
 
 
+def prometheus() -> list[Path]:
+    """Prometheus and Alertmanager, for tests."""
+    return [built(tools.PROMETHEUS), built(tools.ALERTMANAGER)]
+
+
+def prometheus_operator() -> Path:
+    """The folder of the Prometheus operator's definitions, for tests."""
+    return built(tools.PROMETHEUS_OPERATOR)
+
+
 def conformance() -> Path:
     """The OCI conformance suite, for tests."""
     return built(tools.CONFORMANCE)

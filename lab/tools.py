@@ -27,6 +27,9 @@ VERSITYGW_VERSION = "1.8.0"
 METALLB_VERSION = "0.15.3"
 NETWORK_POLICIES_VERSION = "0.8.0"
 CERT_MANAGER_VERSION = "1.19.1"
+PROMETHEUS_VERSION = "3.16.0"
+ALERTMANAGER_VERSION = "0.35.0"
+PROMETHEUS_OPERATOR_VERSION = "0.85.0"
 REGCTL_VERSION = "0.11.7"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
@@ -48,7 +51,7 @@ _PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 _CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
 _MOBY_MODULE = "github.com/moby/moby/v2"
-_CERT_MANAGER_MODULE = "github.com/cert-manager/cert-manager"
+_ALERTMANAGER_MODULE = "github.com/prometheus/alertmanager"
 _METALLB_MODULE = "go.universe.tf/metallb"
 
 
@@ -94,10 +97,15 @@ class Go:
             )
         return result.stdout
 
-    def build(self, folder: Path, package: str, target: Path, *settings: str) -> None:
+    def build(self, folder: Path, package: str, target: Path, *settings: str, tags: str = "") -> None:
         """Build one stripped program; `settings` are string variables for the linker, as name=value."""
         flags = " ".join(["-s", "-w", *(f"-X {setting}" for setting in settings)])
-        self.run(folder, "build", "-ldflags", flags, "-o", str(target), package)
+        self.run(folder, "build", "-tags", tags, "-ldflags", flags, "-o", str(target), package)
+
+    def module(self, folder: Path, name: str) -> Path:
+        """Fetch a module that the go.mod of a folder names, and give where it is."""
+        self.run(folder, "mod", "download", name)
+        return Path(self.run(folder, "list", "-m", "-f", "{{.Dir}}", name).strip())
 
     def _find(self) -> str:
         if self._program is None:
@@ -150,8 +158,7 @@ def _build_pulumi(go: Go, source: Path, folder: Path) -> None:
     host = "pulumi-language-python"
     # Newer hosts live in a module that the Go proxy does not serve; this one works with a newer Pulumi.
     go.build(source / "language-python", f"{_SDK_MODULE}/python/cmd/{host}", folder / host)
-    go.run(source, "mod", "download", _SDK_MODULE)
-    sdk = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _SDK_MODULE).strip()) / "python"
+    sdk = go.module(source, _SDK_MODULE) / "python"
     for script in (sdk / "cmd" / f"{host}-exec", sdk / "dist" / "pulumi-resource-pulumi-python"):
         shutil.copyfile(script, folder / script.name)
         (folder / script.name).chmod(0o755)
@@ -159,9 +166,7 @@ def _build_pulumi(go: Go, source: Path, folder: Path) -> None:
 
 def _build_kubernetes_provider(go: Go, source: Path, folder: Path) -> None:
     """The provider embeds two large JSON files of its own module, so it is built in a copy that holds them."""
-    go.run(source, "mod", "download", _PROVIDER_MODULE)
-    module = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _PROVIDER_MODULE).strip())
-    embedded = module / "cmd" / "pulumi-resource-kubernetes"
+    embedded = go.module(source, _PROVIDER_MODULE) / "cmd" / "pulumi-resource-kubernetes"
     copy = folder / "source"
     shutil.copytree(source, copy)
     schema = json.loads((embedded / "schema.json").read_text())
@@ -190,17 +195,37 @@ def _build_metallb(go: Go, source: Path, folder: Path) -> None:
     """Both programs, and the definitions of the objects by which they are told what to do."""
     for name in ("controller", "speaker"):
         go.build(source, f"{_METALLB_MODULE}/{name}", folder / f"metallb-{name}")
-    module = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _METALLB_MODULE).strip())
     (folder / "definitions").mkdir()
-    for file in (module / "config" / "crd" / "bases").glob("*.yaml"):
+    for file in (go.module(source, _METALLB_MODULE) / "config" / "crd" / "bases").glob("*.yaml"):
         shutil.copyfile(file, folder / "definitions" / file.name)
 
 
-def _copy_cert_manager(go: Go, source: Path, folder: Path) -> None:
-    """The definitions of its objects; its programs are modules of their own, which cannot be built from it."""
-    go.run(source, "mod", "download", _CERT_MANAGER_MODULE)
-    module = Path(go.run(source, "list", "-m", "-f", "{{.Dir}}", _CERT_MANAGER_MODULE).strip())
-    shutil.copytree(module / "deploy" / "crds", folder / source.name, copy_function=shutil.copyfile)
+def _build_prometheus(go: Go, source: Path, folder: Path) -> None:
+    """Without the clouds in which it could look for what to scrape, which are most of it."""
+    tags = "remove_all_sd,enable_kubernetes_sd"
+    go.build(source, "github.com/prometheus/prometheus/cmd/prometheus", folder / source.name, tags=tags)
+
+
+def _build_alertmanager(go: Go, source: Path, folder: Path) -> None:
+    """Its module lacks the pages that it embeds, so it is built in a copy with an empty one in their place."""
+    copy = folder / "source"
+    shutil.copytree(go.module(source, _ALERTMANAGER_MODULE), copy, copy_function=shutil.copyfile)
+    for path in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
+        path.chmod(0o755)  # modules are read-only
+    pages = copy / "ui" / "app" / "dist"
+    pages.mkdir()
+    (pages / "index.html").write_text("")
+    go.build(copy, "./cmd/alertmanager", folder / source.name)
+    shutil.rmtree(copy)
+
+
+def _copy_definitions(name: str, inner: str) -> Callable[[Go, Path, Path], None]:
+    """Those of the objects that a program brings to a cluster, from a folder of its module."""
+
+    def recipe(go: Go, source: Path, folder: Path) -> None:
+        shutil.copytree(go.module(source, name) / inner, folder / source.name, copy_function=shutil.copyfile)
+
+    return recipe
 
 
 def _build_program(package: str, *settings: str) -> Callable[[Go, Path, Path], None]:
@@ -246,7 +271,19 @@ NETWORK_POLICIES = Tool(
     _build_program("sigs.k8s.io/kube-network-policies/cmd"),
 )
 CERT_MANAGER = Tool(
-    "cert-manager", f"the definitions of cert-manager {CERT_MANAGER_VERSION}, for tests", _copy_cert_manager
+    "cert-manager",
+    f"the definitions of cert-manager {CERT_MANAGER_VERSION}, for tests",
+    # Its programs are modules of their own, which cannot be built from it.
+    _copy_definitions("github.com/cert-manager/cert-manager", "deploy/crds"),
+)
+PROMETHEUS = Tool("prometheus", f"Prometheus {PROMETHEUS_VERSION}, for tests (about 5 minutes)", _build_prometheus)
+ALERTMANAGER = Tool(
+    "alertmanager", f"Alertmanager {ALERTMANAGER_VERSION}, for tests (about 1 minute)", _build_alertmanager
+)
+PROMETHEUS_OPERATOR = Tool(
+    "prometheus-operator",
+    f"the definitions of prometheus-operator {PROMETHEUS_OPERATOR_VERSION}, for tests",
+    _copy_definitions("github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"),
 )
 CONFORMANCE = Tool(
     "conformance",

@@ -29,10 +29,10 @@ def check_object_name(name: str) -> None:
         )
 
 
-def object_name(text: str) -> str:
+def object_name(text: str, longest: int = _LONGEST) -> str:
     """Return a name for an object: the text, or where that is too long its beginning and a hash of it."""
-    if len(text) <= _LONGEST:
+    if len(text) <= longest:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     # What is cut off may end in a dot or hyphen, after which no hyphen can follow.
-    return f"{text[: _LONGEST - 9].rstrip('.-')}-{digest}"
+    return f"{text[: longest - 9].rstrip('.-')}-{digest}"

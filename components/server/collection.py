@@ -8,9 +8,9 @@ other image. A broken rule is a `ValueError` whose text begins with "must".
 
 from typing import Final
 
+from ..cluster.waiting import ENDED
 from ..references import registry_version
 from ..shown import shown_image
-from .waiting import ENDED
 
 _FIRST_THAT_KEEPS_PLATFORMS: Final = (3, 0)
 """Older versions take the parts of a multi-platform image for untagged (distribution/distribution#3178)."""
@@ -19,8 +19,8 @@ SCRIPT: Final = (
     ENDED
     + r"""
 ulimit -n "$1" || true
-config=$2 while_collecting=$3 at=$4 images=$5
-shift 5
+config=$2 while_collecting=$3 at=$4 images=$5 collected=$6
+shift 6
 server= asked=
 stop() { kill -TERM "$server" 2>/dev/null; ended; }
 used() { [ -z "$images" ] || du -sk "$images" | cut -f 1; }
@@ -42,7 +42,11 @@ while :; do
   echo "collection: begins; pushes are refused until it ends, and pulls go on"
   registry serve "$while_collecting" & server=$!
   before=$(used)
-  { registry garbage-collect "$@" "$config" 2>&1; echo "collection: ended with code $?"; } | grep -v ': marking ' &
+  {
+    registry garbage-collect "$@" "$config" 2>&1; code=$?
+    [ "$code" -ne 0 ] || [ -z "$collected" ] || touch "$collected"
+    echo "collection: ended with code $code"
+  } | grep -v ': marking ' &
   wait $!
   after=$(used)
   [ -z "$images" ] || echo "collection: $((before - after)) KiB freed, $after KiB used"
@@ -53,7 +57,8 @@ done
 """
 )
 """Arguments: the limit of open files, the configurations while serving and while collecting, the time of the day in
-seconds, the folder with the images if there is one, and flags for the collection."""
+seconds, the folder with the images if there is one, a file to touch after each collection if any, and flags for the
+collection."""
 
 NOW: Final = "sh -c 'kill -USR1 1'"
 """What starts a collection at any time, within the container."""

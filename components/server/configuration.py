@@ -33,14 +33,15 @@ def render(
     address: str,
     certificate_path: str = "",
     key_path: str = "",
+    debug: Mapping[str, object] | None = None,
 ) -> str:
     """Give the text of `config.yml`: JSON, hence YAML in which no value is mistaken for another type.
 
     `address` is `:port`, or the path of a unix socket. `driver` is the storage's own part. `htpasswd_path`, the
     accounts file, is a path inside the container, as are the PEM files of certificate chain and key; without these
     the registry speaks plain HTTP. When it is asked to end, it finishes what it has begun for `drain_seconds`.
-    The result holds `http_secret` and so is itself a secret. There is no debug server, and unfinished uploads
-    are removed after a week by the registry's own default.
+    `debug` is the debug server's part; without it there is none. The result holds `http_secret` and so is itself a
+    secret. Unfinished uploads are removed after a week by the registry's own default.
     """
     return json.dumps(
         {
@@ -62,6 +63,7 @@ def render(
                 "relativeurls": True,
                 "headers": {"X-Content-Type-Options": ["nosniff"]},
                 **_tls(certificate_path, key_path),
+                **({"debug": debug} if debug else {}),
             },
             "auth": {"htpasswd": {"realm": "private-registry", "path": htpasswd_path}},
             # `GET /` answers 503 after three failures in a row, so that probes see a sick disk.

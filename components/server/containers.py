@@ -1,12 +1,16 @@
-"""The containers of the registry's Pod: the registry itself, and the door before it where accounts have rights."""
+"""The containers of the registry's Pod: itself, the door where accounts have rights, and metrics if wanted."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pulumi_kubernetes.core.v1 import ContainerArgsDict, HTTPGetActionArgsDict, VolumeMountArgsDict
 
 from ..access.settings import Access
 from ..cluster.pods import HARDENED
 from ..exposure.settings import Exposure
+from ..monitoring import exporter
+from ..monitoring.settings import Monitoring
 from ..storage.paths import IMAGES
 from ..storage.settings import Storage
 from ..time_of_day import seconds_of_day
@@ -24,17 +28,31 @@ def containers(
     storage: Storage,
     rollout: Rollout,
     certificates: Certificates | None,
+    monitoring: Monitoring,
+    proofs: Sequence[str],
 ) -> list[ContainerArgsDict]:
-    """Declare them, the registry first. Without certificates clients speak plain HTTP to it."""
-    public = _public(exposure, rollout, encrypted=bool(certificates))
+    """Declare them, the registry first. Without certificates clients speak plain HTTP to it.
+
+    `proofs` are the names under which a continuing proof reports its pulls.
+    """
+    collects, encrypted = bool(server.collection_time), bool(certificates)
+    public = _public(exposure, rollout, encrypted=encrypted)
+    told = [exporter.SHARED] if monitoring.metrics and collects else []
+    collected = exporter.COLLECTED if told else ""
+    metrics = []
+    if monitoring.metrics:
+        read = storage.mounts
+        metrics = [exporter.container(server.door_image, read, proofs, encrypted=encrypted, collects=collects)]
     if not access.rights:
-        return [_registry(server, storage, public, _command(server, storage, certificates, socket=""))]
+        command = _command(server, storage, certificates, collected, socket="")
+        return [_registry(server, storage, public, told, command), *metrics]
     behind: ContainerArgsDict = {
         "volume_mounts": [door.SHARED],
         "lifecycle": {"pre_stop": {"exec_": {"command": door.UNTIL_CLOSED}}},
     }
-    command = _command(server, storage, None, socket=door.SOCKET)
-    return [_registry(server, storage, behind, command), door.container(server.door_image, public)]
+    command = _command(server, storage, None, collected, socket=door.SOCKET)
+    registry = _registry(server, storage, behind, told, command)
+    return [registry, door.container(server.door_image, public), *metrics]
 
 
 def _public(exposure: Exposure, rollout: Rollout, *, encrypted: bool) -> ContainerArgsDict:
@@ -62,15 +80,23 @@ def _public(exposure: Exposure, rollout: Rollout, *, encrypted: bool) -> Contain
 
 
 def _registry(
-    server: Server, storage: Storage, reached: ContainerArgsDict, command: list[str]
+    server: Server,
+    storage: Storage,
+    reached: ContainerArgsDict,
+    told: Sequence[VolumeMountArgsDict],
+    command: list[str],
 ) -> ContainerArgsDict:
-    """Declare the registry's container; `reached` is what it has for those who reach it, clients or the door."""
+    """Declare the registry's container.
+
+    `reached` is what it has for those who reach it, clients or the door, and `told` where it says what it has done.
+    """
     mounts: list[VolumeMountArgsDict] = [
         {"name": "config", "mount_path": CONFIG_FOLDER, "read_only": True},
         # The folder, never one file of it: a missing htpasswd must stop the start, not be invented.
         {"name": "accounts", "mount_path": ACCOUNTS_FOLDER, "read_only": True},
         *storage.mounts,
         *reached.get("volume_mounts", []),
+        *told,
     ]
     return {
         **reached,
@@ -96,7 +122,9 @@ def _registry(
     }
 
 
-def _command(server: Server, storage: Storage, certificates: Certificates | None, socket: str) -> list[str]:
+def _command(
+    server: Server, storage: Storage, certificates: Certificates | None, collected: str, socket: str
+) -> list[str]:
     """Give the container's first process, which serves with these certificates if it has any."""
     # A lower limit of the container runtime itself stays.
     files, config = str(memory.open_files(server.memory)), CONFIG
@@ -113,4 +141,4 @@ def _command(server: Server, storage: Storage, certificates: Certificates | None
     images = IMAGES if storage.mounts else ""
     collecting = f"{CONFIG_FOLDER}/{COLLECTING}"
     script = first + collection.SCRIPT
-    return ["sh", "-c", script, "registry", files, config, collecting, at, images, *flags]
+    return ["sh", "-c", script, "registry", files, config, collecting, at, images, collected, *flags]

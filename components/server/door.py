@@ -15,9 +15,9 @@ from pulumi_kubernetes.core.v1 import ContainerArgsDict, VolumeArgsDict, VolumeM
 
 from ..access.settings import Access
 from ..cluster.pods import HARDENED
+from ..cluster.waiting import ENDED
 from . import nginx
 from .names import CONTAINER_PORT, TLS_FOLDER
-from .waiting import ENDED
 
 _RUN: Final = "/run/door"
 _DOOR: Final = "/etc/door"

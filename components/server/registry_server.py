@@ -25,6 +25,8 @@ from ..exposure.load_balancer import LoadBalancer
 from ..exposure.route import route
 from ..exposure.service import addresses, service
 from ..exposure.settings import Exposure
+from ..monitoring import exporter
+from ..monitoring.settings import Monitoring
 from ..storage.settings import Storage
 from ..tls.certificates import Certificates
 from . import configuration, door
@@ -69,6 +71,8 @@ class RegistryServer(pulumi.ComponentResource):
         accounts: pulumi.Output[dict[str, str]],
         certificates: Certificates | None,
         trust: Sequence[pulumi.Resource],
+        monitoring: Monitoring,
+        proofs: Sequence[str],
         tolerations: Tolerations,
         ask: Ask | None,
         transforms: Sequence[pulumi.ResourceTransform],
@@ -77,7 +81,8 @@ class RegistryServer(pulumi.ComponentResource):
     ) -> None:
         """`data` are the volumes of this storage, and `accounts` those of `Access.accounts`.
 
-        Without certificates it speaks plain HTTP. `trust` is what tells nodes how to reach it.
+        Without certificates it speaks plain HTTP. `trust` is what tells nodes how to reach it, and `proofs` are the
+        names under which a continuing proof reports.
         `transforms` may set the annotation RESTARTED of its Pods. With `ask`, changed rights are waited for.
         """
         super().__init__("private-registry:index:RegistryServer", name, None, opts)
@@ -110,6 +115,7 @@ class RegistryServer(pulumi.ComponentResource):
                 rollout,
                 has_door=bool(access.rights),
                 encrypted=bool(certificates),
+                has_metrics=monitoring.metrics,
             )
         )
         htpasswd_secret = self._secret(f"{name}-htpasswd", cluster.namespace, {"htpasswd": lines}, bounded)
@@ -141,6 +147,8 @@ class RegistryServer(pulumi.ComponentResource):
             if rollout.overlaps:
                 # A Pod alone would go before the next one comes; its door takes them over without that.
                 served += outputs.values()
+        if monitoring.metrics:
+            volumes += exporter.volumes(tls_secret)
         # A hash over the random seed's work: nobody can guess a password by it.
         self.revision = pulumi.Output.unsecret(pulumi.Output.all(*served).apply(_revision))
 
@@ -151,7 +159,7 @@ class RegistryServer(pulumi.ComponentResource):
             "automount_service_account_token": False,
             "termination_grace_period_seconds": rollout.grace_seconds,
             "security_context": {**POD, **storage.pod_security},
-            "containers": containers(server, access, exposure, storage, rollout, certificates),
+            "containers": containers(server, access, exposure, storage, rollout, certificates, monitoring, proofs),
             "volumes": volumes,
             # What is not set must not be there at all: Pulumi would take it for a change.
             **({"affinity": affinity} if (affinity := storage.affinity) else {}),
@@ -241,6 +249,7 @@ def _config(
     *,
     has_door: bool,
     encrypted: bool,
+    has_metrics: bool,
 ) -> str:
     serves_tls = encrypted and not has_door
     return configuration.render(
@@ -253,6 +262,7 @@ def _config(
         address=door.SOCKET if has_door else f":{CONTAINER_PORT}",
         certificate_path=f"{TLS_FOLDER}/tls.crt" if serves_tls else "",
         key_path=f"{TLS_FOLDER}/tls.key" if serves_tls else "",
+        debug=exporter.debug() if has_metrics else None,
     )
 
 

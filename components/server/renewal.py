@@ -6,7 +6,7 @@ Kubernetes has brought a new certificate, it ends the server as an update does a
 
 from typing import Final
 
-from .waiting import ENDED
+from ..cluster.waiting import ENDED
 
 WINDOW: Final = 3600
 """Seconds after the time that is set in which a certificate is taken over."""

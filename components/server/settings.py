@@ -5,6 +5,7 @@ from typing import Final
 
 from ..access.settings import Access
 from ..exposure.settings import Exposure
+from ..monitoring.settings import Monitoring
 from ..problems import Problems
 from ..references import check_image, check_registry_image
 from ..sections import config_set
@@ -34,8 +35,16 @@ class Server:
     collection_untagged: bool = False
     collection_report_only: bool = False
 
-    def check(self, problems: Problems, exposure: Exposure, storage: Storage, tls: Tls, access: Access) -> None:
-        """Report what cannot work, also with this way in, this storage, this certificate and these accounts."""
+    def check(
+        self,
+        problems: Problems,
+        exposure: Exposure,
+        storage: Storage,
+        tls: Tls,
+        access: Access,
+        monitoring: Monitoring,
+    ) -> None:
+        """Report what cannot work, also with what the other sections say."""
         with problems.caught(
             "image", f"{config_set('image registry:3.1.2')}, or {config_set('allowOutdatedImage true')}"
         ):
@@ -44,9 +53,9 @@ class Server:
             self._check_replicas(exposure, storage)
         with problems.caught("memory", config_set("memory 4Gi")):
             check_memory(self.memory)
-        with problems.caught("doorImage", "`pulumi config rm doorImage`, or set `rights`"):
-            if self.door_image != DOOR_IMAGE and not access.rights:
-                raise ValueError("must not be set without rights, which alone need nginx before the registry")
+        with problems.caught("doorImage", "`pulumi config rm doorImage`, or set `rights` or `metrics`"):
+            if self.door_image != DOOR_IMAGE and not access.rights and not monitoring.metrics:
+                raise ValueError("must not be set without rights or metrics, which alone need nginx")
         with problems.caught("doorImage", config_set(f"doorImage {DOOR_IMAGE}")):
             check_image(self.door_image)
         self._check_collection(problems, exposure, storage)

@@ -19,7 +19,7 @@ def test_a_time_of_collection_brings_the_script_and_a_configuration_that_refuses
     texts = content(recorder.one(SECRET, "registry-config"))
     usual, collecting = json.loads(texts["config.yml"]), json.loads(texts["collecting.yml"])
 
-    assert container(recorder)["command"][-3:] == ["12600", "/var/lib/registry", "--delete-untagged"]
+    assert container(recorder)["command"][-4:] == ["12600", "/var/lib/registry", "", "--delete-untagged"]
     assert collecting["storage"].pop("maintenance") == {"readonly": {"enabled": True}}
     assert collecting == usual
 

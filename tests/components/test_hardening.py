@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.components.declaration import DAEMON_SET, DEPLOYMENT, JOB, POD, declared
+from tests.components.declaration import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, declared
 
-CONTAINERS: Final = ("own-data", "registry", "proof", "remove-data", "node-trust")
-PODS: Final = ("registry", "proof", "removal", "node-trust")
+CONTAINERS: Final = ("own-data", "registry", "metrics", "proof", "continuing", "remove-data", "node-trust")
+PODS: Final = ("registry", "proof", "continuing", "removal", "node-trust")
 LIMITED: Final = {"cpu", "memory", "ephemeral-storage"}
 
 
@@ -18,8 +18,11 @@ LIMITED: Final = {"cpu", "memory", "ephemeral-storage"}
 def pods() -> dict[str, dict[str, Any]]:
     """Give the spec of every Pod, with and without `removeData`, by what it is for."""
     return {
-        "registry": declared().one(DEPLOYMENT).inputs["spec"]["template"]["spec"],
+        "registry": declared(metrics=True).one(DEPLOYMENT).inputs["spec"]["template"]["spec"],
         "proof": declared().one(POD).inputs["spec"],
+        "continuing": declared(metrics=True, proof_minutes=15)
+        .one(CRON_JOB)
+        .inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"],
         "removal": declared(remove_data=True).one(JOB).inputs["spec"]["template"]["spec"],
         "node-trust": declared().one(DAEMON_SET).inputs["spec"]["template"]["spec"],
     }

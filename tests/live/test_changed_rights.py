@@ -46,7 +46,6 @@ def test_changed_rights_hold_when_up_ends_and_cut_nothing(deployed: Stack, lab: 
     assert failed == []
     assert ("updated", "registry-door") in update.changed
     assert only_pod(lab, REGISTRY_PODS)["metadata"]["uid"] == before
-    assert "waiting until the node brings them to the door" in update.output
 
 
 def test_an_up_that_changes_nothing_asks_and_goes_on(deployed: Stack) -> None:

@@ -2,15 +2,23 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import yaml
 
+from components.monitoring import exporter
 from components.server import configuration
 
 
-def rendered(*, delete_enabled: bool = False, read_only: bool = False, **paths: str) -> dict[str, Any]:
+def rendered(
+    *,
+    delete_enabled: bool = False,
+    read_only: bool = False,
+    debug: Mapping[str, object] | None = None,
+    **paths: str,
+) -> dict[str, Any]:
     """Render and read back as the registry does, as YAML."""
     text = configuration.render(
         http_secret="0e1",
@@ -21,6 +29,7 @@ def rendered(*, delete_enabled: bool = False, read_only: bool = False, **paths: 
         htpasswd_path="/auth/htpasswd",
         address=":5000",
         **paths,
+        debug=debug,
     )
     document = yaml.safe_load(text)
 
@@ -66,6 +75,13 @@ def test_listens_on_all_addresses_and_lets_pushes_end() -> None:
 def test_debug_server_is_off() -> None:
     """It serves profiles and variables without a password."""
     assert "debug" not in rendered()["http"]
+
+
+def test_debug_server_for_metrics_is_on_the_loopback_address() -> None:
+    """Nobody else in the cluster reaches it."""
+    debug = rendered(debug=exporter.debug())["http"]["debug"]
+
+    assert debug == {"addr": "127.0.0.1:5001", "prometheus": {"enabled": True, "path": "/metrics"}}
 
 
 def test_images_go_to_the_mounted_folder_and_its_health_is_watched() -> None:

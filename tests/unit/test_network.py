@@ -39,6 +39,14 @@ DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53
             {"network_addresses": ("10.0.0.0/8",), "network_namespaces": ("a", "a")},
             "networkNamespaces[1] must name each namespace once",
         ),
+        (
+            {"network_addresses": ("10.0.0.0/8",), "metrics": True},
+            "networkMetricsNamespaces must not be empty beside metrics and networkAddresses: nobody could read",
+        ),
+        (
+            {"network_metrics_namespaces": ("monitoring",), "metrics": True},
+            "networkMetricsNamespaces must not be set without both metrics and networkAddresses",
+        ),
     ],
 )
 def test_networks_that_cannot_work_are_refused(values: dict[str, Any], said: str) -> None:

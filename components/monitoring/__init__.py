@@ -1,0 +1,1 @@
+"""How people see what the registry does, and hear of trouble before it is one."""

@@ -1,0 +1,78 @@
+"""What the cluster is told for metrics: their Service, and what a Prometheus operator and Grafana read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from ..cluster.labels import labels, selector
+from ..cluster.settings import Cluster
+from .alerts import Watched
+from .dashboard import dashboard
+from .exporter import PATH, PORT, REPORTS_PORT
+from .kinds import has
+
+if TYPE_CHECKING:
+    from ..cluster.taints import Ask
+
+
+def metrics_service(registry: str, watched: Watched, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
+    """Declare the Service by which metrics are read, and proofs report if there are any."""
+    ports = {"metrics": PORT, **({"reports": REPORTS_PORT} if watched.proof_minutes else {})}
+    return kubernetes.core.v1.Service(
+        watched.service,
+        metadata={
+            "name": watched.service,
+            "namespace": watched.namespace,
+            "labels": labels("metrics", registry),
+            # The wait of a Service is a fixed 10 s and proves less than the Deployment's own.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        spec={
+            "selector": selector("registry", registry),
+            "ports": [{"name": name, "port": port, "target_port": name} for name, port in ports.items()],
+        },
+        opts=opts,
+    )
+
+
+def monitor(
+    registry: str, watched: Watched, cluster: Cluster, ask: Ask | None, opts: pulumi.ResourceOptions
+) -> None:
+    """Declare dashboard, and scraping and alerts where the cluster has the kinds for them."""
+    namespace = cluster.namespace
+
+    def metadata(name: str, **more: str) -> dict[str, object]:
+        return {"name": name, "namespace": namespace, "labels": {**labels("metrics", registry), **more}}
+
+    kubernetes.core.v1.ConfigMap(
+        f"{registry}-dashboard",
+        # The label by which Grafana's chart finds dashboards.
+        metadata=metadata(f"{registry}-dashboard", grafana_dashboard="1"),
+        data={f"{registry}-{namespace}.json": dashboard(watched)},
+        opts=opts,
+    )
+    if has(ask, "servicemonitors"):
+        kubernetes.apiextensions.CustomResource(
+            f"{registry}-scraped",
+            api_version="monitoring.coreos.com/v1",
+            kind="ServiceMonitor",
+            metadata=metadata(registry),
+            spec={
+                "selector": {"matchLabels": selector("metrics", registry)},
+                "endpoints": [{"port": "metrics", "path": PATH, "interval": "30s"}],
+            },
+            opts=opts,
+        )
+    if has(ask, "prometheusrules"):
+        rules = [alert.rule() for alert in watched.alerts()]
+        kubernetes.apiextensions.CustomResource(
+            f"{registry}-alerts",
+            api_version="monitoring.coreos.com/v1",
+            kind="PrometheusRule",
+            metadata=metadata(registry),
+            spec={"groups": [{"name": f"{registry}.{namespace}", "rules": rules}]},
+            opts=opts,
+        )
