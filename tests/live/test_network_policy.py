@@ -13,12 +13,13 @@ from lab import images
 from lab.topology import FIRST
 from tests.live import load_balancer, network_policy, s3
 from tests.live.harness import Node, Stack
-from tests.live.observation import REGISTRY_PODS, only_pod
+from tests.live.observation import REGISTRY_PODS, only_pod, until
 from tests.live.s3 import S3
 
 NODES = "192.168.99.96/28"
 """Both nodes of a lab, and not the machine beside them."""
-CLIENTS, STRANGERS = "team-clients", "team-strangers"
+CLIENTS, READERS, STRANGERS = "team-clients", "team-readers", "team-strangers"
+NAMESPACES = (CLIENTS, READERS, STRANGERS)
 NUMBER = 100
 _BY_POD = "nc -w 3 {host} {port}"
 _BY_MACHINE = "timeout 3 bash -c ': < /dev/tcp/{host}/{port}'"
@@ -56,19 +57,19 @@ class Places:
 
 @contextmanager
 def clients(lab: Node) -> Iterator[None]:
-    """A Pod in each of two namespaces, which also takes connections."""
+    """A Pod in each of these namespaces, which also takes connections."""
     serve = "while true; do nc -l -p 7000 < /dev/null; done"
     try:
-        for namespace in (CLIENTS, STRANGERS):
+        for namespace in NAMESPACES:
             lab.kubectl("create", "namespace", namespace)
             words = [f"--image={images.ALPINE}", "--image-pull-policy=Never", f"--namespace={namespace}"]
             pinned = f"--overrides={json.dumps({'spec': {'nodeName': FIRST.name}})}"
             lab.kubectl("run", "client", *words, pinned, "--", "sh", "-c", serve)
         yield
     finally:
-        for namespace in (CLIENTS, STRANGERS):
+        for namespace in NAMESPACES:
             lab.kubectl("delete", "pod", "--all", f"--namespace={namespace}", "--grace-period=0", "--force")
-        lab.kubectl("delete", "namespace", CLIENTS, STRANGERS, "--ignore-not-found")
+        lab.kubectl("delete", "namespace", *NAMESPACES, "--ignore-not-found")
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +87,14 @@ def places(lab: Node, stack: Stack, second_node: str) -> Iterator[Places]:
         stack.set("s3SecretKey", s3.SECRET_KEY, secret=True)
         stack.set("networkAddresses[0]", NODES, path=True)
         stack.set("networkNamespaces[0]", CLIENTS, path=True)
+        stack.set("metrics", "true")
+        stack.set("doorImage", images.NGINX)
+        stack.set("networkMetricsNamespaces[0]", READERS, path=True)
+        stack.set("proofMinutes", "1")
         stack.set("proofNodes[0]", FIRST.name, path=True)
         stack.set("proofNodes[1]", second_node, path=True)
         stack.up()
-        for namespace in (CLIENTS, STRANGERS):
+        for namespace in NAMESPACES:
             lab.wait_for("condition=Ready", "pod/client", namespace=namespace)
         stranger = lab.get("pod", "client", f"--namespace={STRANGERS}")["status"]["podIP"]
         pod = only_pod(lab, REGISTRY_PODS)
@@ -111,6 +116,25 @@ def test_nobody_else_does(places: Places) -> None:
     assert places.reached(places.of_pod(STRANGERS), places.service, 5000) == 0
     assert places.reached(places.of_pod(STRANGERS), places.pod, 5000) == 0
     assert places.reached(places.neighbour, FIRST.address, 5000) == 0
+
+
+def test_metrics_are_read_from_where_they_may_be(places: Places) -> None:
+    """Clients of the registry read none, readers of metrics pull nothing, and neither tells of a proof."""
+    assert places.reached(places.of_pod(READERS), places.pod, 5002) == NUMBER
+    assert places.reached(places.of_pod(CLIENTS), places.pod, 5002) == 0
+    assert places.reached(places.of_pod(READERS), places.pod, 5000) == 0
+    assert places.reached(places.of_pod(READERS), places.pod, 5003) == 0
+
+
+def test_the_proof_goes_on(places: Places) -> None:
+    """Its Pods reach who counts them, on the node where policies are enforced."""
+    name = f"registry-proof-{FIRST.name}"
+
+    def reported() -> bool:
+        jobs = places.lab.get("jobs")["items"]
+        return any(job["status"].get("succeeded") for job in jobs if job["metadata"]["name"].startswith(name))
+
+    until(reported, "a pull that is reported", seconds=120)
 
 
 def test_the_registry_reaches_its_storage_and_nobody_else(places: Places) -> None:
