@@ -11,6 +11,26 @@ listen() {
   [ ! -s /proc/net/if_inet6 ] || echo "listen [::]:$1;"
 }
 
+reports() {
+  cat <<END
+  log_format report '\$proof \$msec';
+  limit_req_zone \$server_port zone=reports:1m rate=10r/s;
+  server {
+    $(listen "$reports")
+    location ~ "^/(?<proof>[a-z0-9.-]{1,253})\$" {
+      limit_req zone=reports burst=100 nodelay;
+      # \`return\` here would come before the limit.
+      try_files /nonexistent @taken;
+    }
+    location @taken {
+      access_log $run/reports report;
+      return 204;
+    }
+    location / { return 404; }
+  }
+END
+}
+
 configuration() {
   cat <<END
 daemon off;
@@ -26,8 +46,6 @@ http {
   scgi_temp_path $run/temporary;
   server_tokens off;
   access_log off;
-  log_format report '\$proof \$msec';
-  limit_req_zone \$server_port zone=reports:1m rate=10r/s;
   server {
     $(listen "$port")
     location = /metrics {
@@ -44,19 +62,7 @@ http {
     }
     location / { return 404; }
   }
-  server {
-    $(listen "$reports")
-    location ~ "^/(?<proof>[a-z0-9.-]{1,253})\$" {
-      limit_req zone=reports burst=100 nodelay;
-      # \`return\` here would come before the limit.
-      try_files /nonexistent @taken;
-    }
-    location @taken {
-      access_log $run/reports report;
-      return 204;
-    }
-    location / { return 404; }
-  }
+  $([ $# = 0 ] || reports)
 }
 END
 }
@@ -130,7 +136,7 @@ write() {
 
 mkdir -p "$run/temporary"
 touch "$run/reports"
-configuration > "$run/nginx.conf"
+configuration "$@" > "$run/nginx.conf"
 write "$@"
 nginx -e stderr -c "$run/nginx.conf" &
 server=$!

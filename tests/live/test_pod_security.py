@@ -1,6 +1,6 @@
 """The registry's Pod with a claim passes the Pod Security level `restricted`, and runs without any rights.
 
-Its door too, which a Pod without rights of accounts lacks.
+Its door and its metrics too, which a Pod has on request.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from tests.live.harness import Node, Result, Stack
 from tests.live.observation import REGISTRY_PODS, only_pod, registries, running
 
 NAMESPACE = "restricted"
-CONTAINERS = ("registry", "door")
+CONTAINERS = ("registry", "door", "metrics")
 LISTENING = "0A"
 """The state of a socket in /proc/net/tcp."""
+LOOPBACK = "0100007F"
+"""127.0.0.1 there."""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,7 @@ def pod(lab: Node, stack: Stack) -> Iterator[dict[str, Any]]:
         stack.set("exposure", "nodePort")
         stack.set("rights.pull", "pull *", path=True)
         stack.set("doorImage", NGINX)
+        stack.set("metrics", "true")
         stack.up()
         lab.kubectl("create", "namespace", NAMESPACE)
         levels = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn", "audit")]
@@ -125,7 +128,7 @@ def test_what_runs_has_no_rights_on_its_node(lab: Node, pod: dict[str, Any]) -> 
     """As the kernel tells it: account, capabilities, seccomp, root folder, token, open ports."""
     assert pod
     found = [*registries(lab), *running(lab, "nginx: master process"), *running(lab, "nginx: worker process")]
-    assert len(found) == 4
+    assert len(found) == 6
     for process in found:
         has_no_rights(process)
 
@@ -138,7 +141,8 @@ def has_no_rights(process: Path) -> None:
     sockets = [
         line.split() for kind in ("tcp", "tcp6") for line in (process / "net" / kind).read_text().splitlines()[1:]
     ]
-    ports = {int(socket[1].rpartition(":")[2], 16) for socket in sockets if socket[3] == LISTENING}
+    listening = [socket[1].split(":") for socket in sockets if socket[3] == LISTENING]
+    ports = {int(port, 16) for address, port in listening if address != LOOPBACK}
 
     assert status["Uid"].split() == ["10001"] * 4
     assert status["Gid"].split() == ["10001"] * 4
@@ -146,4 +150,5 @@ def has_no_rights(process: Path) -> None:
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert "ro" in root
     assert not any("serviceaccount" in mount[4] for mount in mounts)
-    assert ports == {5000}
+    assert ports == {5000, 5002}
+    assert {int(port, 16) for address, port in listening if address == LOOPBACK} == {5001}
