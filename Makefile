@@ -69,7 +69,7 @@ check: venv ## Format, lint, types, workflows and unit tests; under a minute
 
 # Tests marked `quiet` run alone after the others; pytest ends with 5 when there is none.
 test: check ## Everything: the checks, then live tests in labs of their own, side by side
-	@$(RUN) -m lab build
+	@$(RUN) -m lab build --tests
 	@code=0; \
 	$(LIVE) -m "not quiet" --numprocesses=auto --dist=loadfile --no-loadscope-reorder --max-worker-restart=0 || code=$$?; \
 	$(LIVE) -m quiet || case $$? in 5) ;; *) code=1 ;; esac; \

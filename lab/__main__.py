@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab import parts, preflight
+from lab import parts, preflight, tools
 from lab.cache import cache_root
 from lab.keeper import PROJECT
 from lab.lifecycle import Lab
@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     ):
         counts = range(1, len(MEMBERS) + 1)
         command.add_argument("--nodes", type=int, choices=counts, default=1, help="default: %(default)s")
-    add("build", _build, "build what labs are made of where the cache lacks it, and start none")
+    build = add("build", _build, "build what labs are made of where the cache lacks it, and start none")
+    build.add_argument("--tests", action="store_true", help="also what live tests have in their labs")
     add("down", _down, "destroy the stack, end the lab and remove its folder")
     restart = add("restart", _restart, "end a node as a power cut would, and start it again")
     add_node_option(restart)
@@ -94,9 +95,9 @@ def _start(lab: Lab, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _build(lab: Lab, _: argparse.Namespace) -> int:
+def _build(lab: Lab, chosen: argparse.Namespace) -> int:
     preflight.check(lab.folder, PROJECT, cache_root())
-    parts.prepare(0)
+    parts.prepare(0, tools.OF_TESTS if chosen.tests else ())
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,8 @@ class _Job:
     build: Callable[[Path], None]
 
 
-def prepare(left: int = 1) -> tuple[Parts, Steps]:
-    """Build what is missing; also give the steps, with some left for the start of nodes."""
+def prepare(left: int = 1, also: Sequence[tools.Tool] = ()) -> tuple[Parts, Steps]:
+    """Build what is missing, and `also` what no node needs; also give the steps, with some left to start nodes."""
     go = tools.Go()
     needed = tools.needed()
     entries = {tool.name: tool.entry() for tool in needed}
@@ -63,6 +63,7 @@ def prepare(left: int = 1) -> tuple[Parts, Steps]:
             lambda folder: plugins.install_kubernetes(folder, pulumi, entries["kubernetes-provider"].path),
         )
     )
+    jobs += [_Job(f"building {tool.title}", tool.entry(), tool.builder(go)) for tool in also]
     missing = [job for job in jobs if not job.entry.is_whole()]
     if missing:
         room = len(missing) * _ROOM_OF_A_PART

@@ -292,6 +292,9 @@ CONFORMANCE = Tool(
 )
 TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 
+OF_TESTS = (METALLB, NETWORK_POLICIES, CERT_MANAGER, PROMETHEUS, ALERTMANAGER, PROMETHEUS_OPERATOR, CONFORMANCE)
+"""What live tests have in their labs. Built before them: beside them it would take the time that they count on."""
+
 
 def pulumi_on_path() -> Path | None:
     """A Pulumi of the person's own that is recent enough, with its language host beside it."""
