@@ -267,6 +267,7 @@ def _situation(name: str, settings: Settings) -> Situation:
         storage=settings.storage.place,
         port=exposure.port,
         image=settings.server.image,
+        door_image=settings.server.door_image if settings.access.rights or settings.monitoring.metrics else "",
         memory=settings.server.memory,
         timeout_seconds=settings.cluster.timeout_seconds,
     )

@@ -160,14 +160,27 @@ def _out_of_memory(found: re.Match[str], situation: Situation, __: str) -> str:
     return f"container {found[1]} ran out of memory: look whether its node is short of it (`kubectl top node`)"
 
 
+_OF_NGINX: Final = ("door", "metrics")
+"""Containers of the registry's Pod that are not the registry's image."""
+
+
 def _architecture(found: re.Match[str], situation: Situation, __: str) -> str:
     look = "`kubectl get nodes --label-columns kubernetes.io/arch` shows what the nodes have"
     if found[1] == "proof":
         return f"the test image is built for another processor than the node's: set `platform`; {look}"
-    return f"image {situation.image} is for another processor than the node's: set `image`; {look}"
+    image, key = (situation.door_image, "doorImage") if found[1] in _OF_NGINX else (situation.image, "image")
+    return f"image {image} is for another processor than the node's: set `{key}`; {look}"
 
 
-def _no_shell(_: re.Match[str], situation: Situation, __: str) -> str:
+def _no_nginx(_: re.Match[str], situation: Situation, __: str) -> str:
+    return f"image {situation.door_image} has no nginx: `pulumi config set doorImage nginx:1.28`"
+
+
+def _no_shell(found: re.Match[str], situation: Situation, __: str) -> str:
+    if found[1] in _OF_NGINX:
+        return (
+            f"image {situation.door_image} lacks a program that is needed: `doorImage` must be nginx with a shell"
+        )
     return f"image {situation.image} lacks a program that is needed: `image` must be a registry image with a shell"
 
 
@@ -256,7 +269,11 @@ _RULES: Final = tuple(
         (r"no space left on device|No space left on device|[Dd]isk quota exceeded", _full_disk),
         (r"^container (\S+): OOMKilled", _out_of_memory),
         (r"^(?:container (\S+): )?(?s:.*)(?:exec format error|Exec format error)", _architecture),
-        (r"executable file not found|exec: \"\S+\": .*no such file", _no_shell),
+        (
+            r"^(?:container (\S+): )?(?s:.*)(?:executable file not found|exec: \"\S+\": .*no such file)",
+            _no_shell,
+        ),
+        (r"^container (?:door|metrics): (?s:.*)\bnginx: not found", _no_nginx),
         (r"MountVolume\.SetUp failed for .*(secret|configmap) \"([^\"]+)\" not found", _missing_object),
         (r"MountVolume\.SetUp failed for volume \"data\"|hostPath type check failed", _mount),
         (r"failed to prepare subPath", _mount),

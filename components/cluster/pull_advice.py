@@ -126,11 +126,12 @@ def _other_server(situation: Situation) -> str:
 
 
 def _of_other_image(cause: Cause | None, image: str, situation: Situation) -> str:
-    is_registry = situation.image in image
+    keys = {"image": (situation.image, "registry:3.1.2"), "doorImage": (situation.door_image, "nginx:1.28")}
+    key, usual = next(((key, usual) for key, (own, usual) in keys.items() if own and own in image), ("", ""))
     elsewhere = (
-        "set `image` to a copy that nodes can pull, or load the image into the node"
-        if is_registry
-        else ("load the image into the node, or have its container runtime use a mirror")
+        f"set `{key}` to a copy that nodes can pull, or load the image into the node"
+        if key
+        else "load the image into the node, or have its container runtime use a mirror"
     )
     match cause:
         case Cause.PROXY:
@@ -144,10 +145,10 @@ def _of_other_image(cause: Cause | None, image: str, situation: Situation) -> st
                 f"something between the node and the registry of image {image} ends its TLS, such as a company's "
                 f"proxy: have the node trust that proxy's CA, or {elsewhere}"
             )
-        case Cause.OTHER_PLATFORM if is_registry:
-            return _PLATFORM.format("image")
-        case Cause.NOT_FOUND if is_registry:
-            return f"image {image} does not exist: `pulumi config set image registry:3.1.2`"
+        case Cause.OTHER_PLATFORM if key:
+            return _PLATFORM.format(key)
+        case Cause.NOT_FOUND if key:
+            return f"image {image} does not exist: `pulumi config set {key} {usual}`"
         case Cause.DENIED:
             return f"image {image} does not exist, or needs an account: {elsewhere}"
         case _:

@@ -43,6 +43,8 @@ class Situation:
     """In the address."""
     image: str
     """The registry's own image."""
+    door_image: str
+    """That of nginx, for rights and metrics; empty where there are none."""
     memory: str
     """The memory limit of the registry."""
     timeout_seconds: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,14 @@ class Prometheus:
         """What Prometheus answers, a series each."""
         answer = self._get(9090, f"/api/v1/query?query={quote(query)}")
         assert answer["status"] == "success", answer
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    def history(self, query: str, seconds: int, step: int) -> list[dict[str, Any]]:
+        """What it would have answered since then, a series each: pairs of time and text under `values`."""
+        now = time.time()
+        window = f"&start={now - seconds}&end={now}&step={step}"
+        answer = self._get(9090, f"/api/v1/query_range?query={quote(query)}{window}")
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
 

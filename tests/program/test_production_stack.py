@@ -22,7 +22,7 @@ def test_its_file_and_three_secrets_are_enough(production: Recorder) -> None:
     outputs: dict[str, Any] = production.one("pulumi:pulumi:Stack").outputs
 
     assert outputs["address"] == "registry.example.com"
-    assert production.one("kubernetes:core/v1:Service").inputs["spec"]["type"] == "LoadBalancer"
+    assert production.one("kubernetes:core/v1:Service", "registry-service").inputs["spec"]["type"] == "LoadBalancer"
 
 
 def test_it_has_two_replicas_that_follow_each_other_without_a_gap(production: Recorder) -> None:
@@ -45,6 +45,14 @@ def test_its_pods_are_of_no_node_and_need_no_root(production: Recorder) -> None:
     assert containers["door"]["ports"] == [{"name": "registry", "containerPort": 5000}]
     assert "ports" not in containers["registry"]
     assert "@sha256:" in containers["registry"]["image"]
+
+
+def test_its_proof_goes_on_and_its_loss_is_an_alert(production: Recorder) -> None:
+    """People hear of it before a deployment does."""
+    [group] = production.one("kubernetes:monitoring.coreos.com/v1:PrometheusRule").inputs["spec"]["groups"]
+
+    assert production.one("kubernetes:batch/v1:CronJob").inputs["spec"]["schedule"] == "*/15 * * * *"
+    assert "PrivateRegistryProofLost" in {rule["alert"] for rule in group["rules"]}
 
 
 def test_the_keys_of_its_bucket_are_in_a_secret(production: Recorder) -> None:

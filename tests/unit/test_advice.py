@@ -30,6 +30,7 @@ GENERATED: Final = Situation(
     storage="node-1:/data/registry",
     port=5000,
     image="registry:3.1.2",
+    door_image="example.com/nginx:1.28",
     memory="4Gi",
     timeout_seconds=120,
 )
@@ -239,6 +240,36 @@ def test_the_registry_s_own_image_is_not_a_matter_of_its_certificate(fault: str,
 
 
 @pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        (
+            'failed to pull and unpack image "example.com/nginx:1.28": example.com/nginx:1.28: not found',
+            "image example.com/nginx:1.28 does not exist: `pulumi config set doorImage nginx:1.28`",
+        ),
+        (
+            'failed to pull and unpack image "example.com/nginx:1.28": 429 Too Many Requests',
+            (
+                "the registry of image example.com/nginx:1.28 limits pulls: wait some hours, or set `doorImage` to a "
+                "copy that nodes can pull, or load the image into the node"
+            ),
+        ),
+        (
+            "sh: 12: nginx: not found",
+            "image example.com/nginx:1.28 has no nginx: `pulumi config set doorImage nginx:1.28`",
+        ),
+        (
+            'exec: "sh": executable file not found in $PATH',
+            "image example.com/nginx:1.28 lacks a program that is needed: `doorImage` must be nginx with a shell",
+        ),
+    ],
+)
+@pytest.mark.parametrize("container", ["door", "metrics"])
+def test_nginx_s_own_image_is_a_matter_of_its_key(container: str, fault: str, advice: str) -> None:
+    """Two containers have it."""
+    assert one(f"container {container}: {fault}") == advice
+
+
+@pytest.mark.parametrize(
     ("refused", "advice"),
     [
         (
@@ -431,6 +462,10 @@ def test_the_scheduler_s_words_become_what_to_do(
         (
             "container registry: exec /bin/registry: exec format error",
             "image registry:3.1.2 is for another processor",
+        ),
+        (
+            "container metrics: exec /bin/sh: exec format error",
+            "image example.com/nginx:1.28 is for another processor than the node's: set `doorImage`",
         ),
         ("container proof: exec /bin/sh: exec format error", "the test image is built for another processor"),
         ("exec /bin/registry: exec format error", "image registry:3.1.2 is for another processor"),
