@@ -249,8 +249,8 @@ def test_the_registry_s_own_image_is_not_a_matter_of_its_certificate(fault: str,
         (
             'failed to pull and unpack image "example.com/nginx:1.28": 429 Too Many Requests',
             (
-                "the registry of image example.com/nginx:1.28 limits pulls: wait some hours, or set `doorImage` to a "
-                "copy that nodes can pull, or load the image into the node"
+                "the registry of image example.com/nginx:1.28 limits pulls: wait some hours, or set `doorImage` "
+                "to a copy that nodes can pull, or load the image into the node"
             ),
         ),
         (
