@@ -23,6 +23,8 @@ from tests.live.registry_client import Client, Image
 
 _PICTURE: Final = PROJECT / "docs" / "dashboard.svg"
 _SECONDS, _STEP = 240, 2
+_GUESSES: Final = 5
+"""For each push, so that more logins fail than succeed."""
 _ACROSS, _WIDTH, _HEIGHT = 3, 380, 190
 _LEFT, _TOP, _RIGHT, _BOTTOM = 62, 30, 12, 42
 _COLOURS: Final = ("#2f7ed8", "#d8572f", "#3c9d55", "#8a5bb5", "#c29a13", "#4b5a67")
@@ -65,7 +67,8 @@ def _use(node: Node) -> None:
         client.push("team/app", f"v{int(now)}", image)
         client.has("team/app", f"v{int(now)}", image)
         if _SECONDS / 2 < now < _SECONDS * 2 / 3:
-            node.registry("/v2/", account=(USER, "wrong-password"))
+            for _ in range(_GUESSES):
+                node.registry("/v2/", account=(USER, "wrong-password"))
         time.sleep(0.3)
     client.close()
 
@@ -108,8 +111,8 @@ def _drawn(title: str, unit: str, lines: list[tuple[str, list[tuple[float, float
         colour = _COLOURS[number % len(_COLOURS)]
         path = " ".join(f"{across(at):.1f},{down(value):.1f}" for at, value in line)
         yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
-        yield f'<text x="{place:.0f}" y="{_HEIGHT - 22}" fill="{colour}">{escape(legend)}</text>'
-        place += 7 * len(legend) + 12
+        yield f'<text x="{place:.0f}" y="{_HEIGHT - 22}" fill="{colour}" font-size="10">{escape(legend)}</text>'
+        place += 5.5 * len(legend) + 10
 
 
 def _shown(value: float, unit: str) -> str:

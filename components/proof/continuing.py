@@ -10,12 +10,13 @@ import pulumi_kubernetes as kubernetes
 
 from ..cluster.labels import labels
 from ..cluster.names import object_name
-from ..cluster.placement import on_node
-from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.taints import Taints
 from ..monitoring.exporter import REPORTS_PORT
+from .pulling_pod import pulling_pod
 
 if TYPE_CHECKING:
+    from pulumi_kubernetes.core.v1 import ContainerArgsDict
+
     from .image_proof import ImageProof
 
 _LONGEST: Final = 52
@@ -48,6 +49,9 @@ def continue_proof(
     # By the Service's address: not all clusters let each Pod ask for names.
     address = reports.spec.apply(lambda spec: str(spec.cluster_ip))
     for job, node in zip(names(name, nodes), nodes or [""], strict=True):
+        command = ["sh", "-c", _REPORT, address, str(REPORTS_PORT), job]
+        container: ContainerArgsDict = {"name": "continuing", "command": command}
+        tolerations = taints.tolerated_on(node or registry_node)
         kubernetes.batch.v1.CronJob(
             job,
             metadata={"name": job, "namespace": namespace, "labels": labels("proof", name)},
@@ -65,25 +69,8 @@ def continue_proof(
                         "template": {
                             "metadata": {"labels": labels("proof", name)},
                             "spec": {
+                                **pulling_pod(container, proof.image, secret, node, tolerations),
                                 "restart_policy": "Never",
-                                "image_pull_secrets": [{"name": secret.metadata["name"]}],
-                                **({"affinity": on_node(node)} if node else {}),
-                                "tolerations": taints.tolerated_on(node or registry_node),
-                                "automount_service_account_token": False,
-                                "enable_service_links": False,
-                                "termination_grace_period_seconds": 5,
-                                "security_context": POD,
-                                "containers": [
-                                    {
-                                        "name": "continuing",
-                                        "image": proof.image,
-                                        # The node's copy would run without any password, and prove nothing.
-                                        "image_pull_policy": "Always",
-                                        "command": ["sh", "-c", _REPORT, address, str(REPORTS_PORT), job],
-                                        "security_context": HARDENED,
-                                        "resources": RESOURCES_OF_A_STEP,
-                                    }
-                                ],
                             },
                         },
                     },

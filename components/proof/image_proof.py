@@ -17,14 +17,13 @@ from ..access.settings import Access
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels
 from ..cluster.names import object_name
-from ..cluster.placement import on_node
-from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
 from ..cluster.taints import Taints
 from ..exposure.settings import Exposure
 from ..references import digest_of
 from ..server.registry_server import RegistryServer
 from ..tls.settings import Tls
+from .pulling_pod import pulling_pod
 from .push_failures import explain_push
 from .settings import Proof
 from .stored_image import BOUND_TO, PUSHED_AGAIN, StoredImage
@@ -125,26 +124,10 @@ class ImageProof(pulumi.ComponentResource):
                     # The provider's own wait for a Pod starts anew at each event of any Pod around it (4.25).
                     "annotations": {"pulumi.com/waitFor": "condition=Ready"},
                 },
-                spec={
-                    "image_pull_secrets": [{"name": secrets[0].metadata["name"]}],
-                    "affinity": on_node(node) if node else None,
-                    # Where no node is named, the only one may be the registry's.
-                    "tolerations": taints.tolerated_on(node or registry_node),
-                    "automount_service_account_token": False,
-                    "enable_service_links": False,
-                    "termination_grace_period_seconds": 5,
-                    "security_context": POD,
-                    "containers": [
-                        {
-                            "name": "proof",
-                            "image": self.image,
-                            # The node's copy would run without any password, and prove nothing.
-                            "image_pull_policy": "Always",
-                            "security_context": HARDENED,
-                            "resources": RESOURCES_OF_A_STEP,
-                        }
-                    ],
-                },
+                # Where no node is named, the only one may be the registry's.
+                spec=pulling_pod(
+                    {"name": "proof"}, self.image, secrets[0], node, taints.tolerated_on(node or registry_node)
+                ),
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=[server.deployment, *secrets],
