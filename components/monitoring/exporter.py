@@ -72,6 +72,8 @@ def container(
             {"name": "metrics", "container_port": PORT},
             *([{"name": "reports", "container_port": REPORTS_PORT}] if proofs else []),
         ],
+        # None for readiness: metrics that hang must not take the registry away with them.
+        "liveness_probe": {"tcp_socket": {"port": "metrics"}, "period_seconds": 30, "timeout_seconds": 5},
         "security_context": HARDENED,
         "resources": {
             "requests": {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"},

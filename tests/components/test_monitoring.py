@@ -60,6 +60,14 @@ def test_metrics_have_a_port_and_a_service_of_their_own() -> None:
     ]
 
 
+def test_metrics_that_hang_stop_no_pull() -> None:
+    """The container is started anew, and the Pod is Ready meanwhile."""
+    metrics = containers(declared(metrics=True))["metrics"]
+
+    assert metrics["livenessProbe"]["tcpSocket"] == {"port": "metrics"}
+    assert "readinessProbe" not in metrics
+
+
 def test_the_container_reads_images_and_certificate_and_not_the_key() -> None:
     """It needs their size and its end."""
     recorder = declared(metrics=True)
