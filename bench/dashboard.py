@@ -117,7 +117,7 @@ def _drawn(title: str, unit: str, lines: list[tuple[str, list[tuple[float, float
 
 def _shown(value: float, unit: str) -> str:
     scale = {"s": _TIMES, "bytes": _SIZES, "Bps": _SIZES}.get(unit)
-    if not scale:
+    if not scale or not value:
         return f"{value:.3g}"
     size, name = next(((size, name) for size, name in scale if value >= size), scale[-1])
     return f"{value / size:.3g} {name}{'/s' if unit == 'Bps' else ''}"
