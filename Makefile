@@ -59,7 +59,7 @@ retention: venv ## Show which old tags may go by retentionKeep; APPLY=1 removes 
 collect: venv ## Show what no image needs any more; APPLY=1 removes it while nobody can push
 	@$(OPERATIONS) collect --stack "$(STACK)" $(if $(filter 1,$(APPLY)),--apply )$(if $(filter 1,$(UNTAGGED)),--untagged)
 
-check: venv ## Format, lint, types, workflows and unit tests; under a minute
+check: venv ## Format, lint, types, workflows and unit tests; about two minutes
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
