@@ -16,16 +16,17 @@ import pulumi
 
 from components.access.namespaces import of_namespaces
 from components.clock import clock
+from components.cluster.kinds import of_kinds
 from components.cluster.kubeconfig import resolve
 from components.cluster.kubectl import Questions
 from components.cluster.provider import cluster_provider
 from components.cluster.taints import of_node
-from components.monitoring.kinds import OF_KINDS as OF_MONITORING
+from components.monitoring.settings import GROUP as PROMETHEUS_OPERATOR
 from components.network.nodes import OF_NODES
 from components.pulumi_version import check_pulumi
 from components.stack_configuration import load
 from components.storage.claim import Claim, of_claim
-from components.tls.cert_manager import OF_KINDS
+from components.tls.cert_manager import GROUP as CERT_MANAGER
 from components.tls.settings import Issued
 
 
@@ -47,9 +48,9 @@ async def program() -> pulumi.Inputs:
     if settings.network.network_addresses:
         ask.early(OF_NODES)
     if settings.monitoring.metrics:
-        ask.early(OF_MONITORING)
+        ask.early(of_kinds(PROMETHEUS_OPERATOR))
     if isinstance(settings.tls, Issued):
-        ask.early(OF_KINDS)
+        ask.early(of_kinds(CERT_MANAGER))
     if selector := settings.access.pull_namespace_selector:
         ask.early(of_namespaces(selector))
     if isinstance(settings.storage, Claim):

@@ -169,14 +169,13 @@ class PrivateRegistry(pulumi.ComponentResource):
             watched = Watched(
                 namespace=cluster.namespace,
                 registry=name,
-                service=f"{name}-metrics",
                 in_folder=bool(storage.mounts),
                 encrypted=bool(self.certificates),
                 collects=bool(server_settings.collection_time),
                 proof_minutes=proof.proof_minutes,
             )
-            reports = metrics_service(name, watched, bounded)
-            monitor(name, watched, cluster, ask, bounded)
+            reports = metrics_service(watched, bounded)
+            monitor(watched, ask, bounded)
         if told and tls.has_own_ca:
             told.confirm(server.deployment)
         if told and nodes.runtime_hint:

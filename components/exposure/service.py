@@ -1,7 +1,7 @@
 """The registry's Service, by which Pods in the cluster reach it, and others if it is the way in."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -11,6 +11,9 @@ from .ingress import Ingress
 from .load_balancer import LoadBalancer
 from .node_port import NodePort
 from .settings import Exposure
+
+NOT_AWAITED: Final = {"pulumi.com/skipAwait": "true"}
+"""Annotations of a Service: the provider's wait is a fixed 10 s and proves less than the Deployment's own."""
 
 
 def service(
@@ -57,11 +60,9 @@ def _annotations(name: str, exposure: Exposure, namespace: str) -> Mapping[str, 
         # Nothing can be pushed before the Service has an address outside the cluster.
         wait = {"pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"}
         return {**exposure.exposure_annotations, **wait}
-    # The wait of a Service is a fixed 10 s and proves less than the Deployment's own.
-    skip = {"pulumi.com/skipAwait": "true"}
     if isinstance(exposure, Ingress):
-        return {**exposure.annotations_of_service(name, namespace), **skip}
-    return skip
+        return {**exposure.annotations_of_service(name, namespace), **NOT_AWAITED}
+    return NOT_AWAITED
 
 
 def _of_a_load_balancer(exposure: LoadBalancer) -> Mapping[str, str]:

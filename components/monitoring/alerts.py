@@ -51,13 +51,16 @@ class Watched:
     namespace: str
     registry: str
     """Of its Deployment."""
-    service: str
-    """That for metrics."""
     in_folder: bool
     encrypted: bool
     collects: bool
     proof_minutes: int
     """Between two pulls of the continuing proof; 0 if there is none."""
+
+    @property
+    def service(self) -> str:
+        """The Service for metrics."""
+        return f"{self.registry}-metrics"
 
     def of(self, metric: str, matchers: str = "") -> str:
         """Give the series of a metric that are of this registry."""
@@ -74,6 +77,36 @@ class Watched:
         refused = self.requests('code="401"')
         served = self.requests('code=~"2..",handler=~"base|manifest"')
         return f"{refused} - {served}"
+
+    @property
+    def free(self) -> str:
+        """Bytes that are left for images."""
+        return self.of("private_registry_storage_available_bytes")
+
+    @property
+    def size(self) -> str:
+        """Bytes of the file system that they are in."""
+        return self.of("private_registry_storage_size_bytes")
+
+    @property
+    def end(self) -> str:
+        """When the certificate ends."""
+        return self.of("private_registry_certificate_end_timestamp_seconds")
+
+    @property
+    def until_end(self) -> str:
+        """Seconds until then."""
+        return f"min({self.end}) - time()"
+
+    @property
+    def since_collection(self) -> str:
+        """Seconds since the last one."""
+        return f"time() - max({self.of('private_registry_collection_timestamp_seconds')})"
+
+    @property
+    def since_proof(self) -> str:
+        """Seconds since the last pull of each continuing proof."""
+        return f"time() - max by (proof) ({self.of('private_registry_proof_timestamp_seconds')})"
 
     def alerts(self) -> Iterator[Alert]:
         """Give its alerts, those first that any registry has."""
@@ -105,11 +138,9 @@ class Watched:
             description=f"Somebody guesses passwords, or a client has an old one. {logs} has their addresses.",
         )
         if self.in_folder:
-            left = self.of("private_registry_storage_available_bytes")
-            size = self.of("private_registry_storage_size_bytes")
             yield Alert(
                 name="PrivateRegistryStorageFull",
-                expression=f"min({left} / {size}) < {_SPACE_LEFT}",
+                expression=f"min({self.free} / {self.size}) < {_SPACE_LEFT}",
                 minutes=10,
                 severity="critical",
                 summary=f"The storage of the registry {place} has {{{{ $value | humanizePercentage }}}} left",
@@ -118,10 +149,9 @@ class Watched:
             )
         if self.encrypted:
             begin = self.of("private_registry_certificate_begin_timestamp_seconds")
-            end = self.of("private_registry_certificate_end_timestamp_seconds")
             yield Alert(
                 name="PrivateRegistryCertificateEnds",
-                expression=f"min({end}) - time() < min({end} - {begin}) / {_LAST_PART}",
+                expression=f"{self.until_end} < min({self.end} - {begin}) / {_LAST_PART}",
                 minutes=10,
                 severity="critical",
                 summary=f"The certificate of the registry {place} ends in {{{{ $value | humanizeDuration }}}}",
@@ -129,21 +159,19 @@ class Watched:
                 "others keep is theirs to renew.",
             )
         if self.collects:
-            last = self.of("private_registry_collection_timestamp_seconds")
             yield Alert(
                 name="PrivateRegistryCollectionLate",
-                expression=f"time() - max({last}) > {_COLLECTION_DAYS * 24 * 60 * 60}",
+                expression=f"{self.since_collection} > {_COLLECTION_DAYS * 24 * 60 * 60}",
                 minutes=10,
                 severity="warning",
                 summary=f"The registry {place} has not collected for {{{{ $value | humanizeDuration }}}}",
                 description=f"The storage fills with what no image needs. {logs} tells how the last one ended.",
             )
         if self.proof_minutes:
-            last = self.of("private_registry_proof_timestamp_seconds")
             yield Alert(
                 name="PrivateRegistryProofLost",
                 # Two that fail, and a minute for the one that is on its way.
-                expression=f"time() - max by (proof) ({last}) > {(2 * self.proof_minutes + 1) * 60}",
+                expression=f"{self.since_proof} > {(2 * self.proof_minutes + 1) * 60}",
                 minutes=0,
                 severity="critical",
                 summary=f"No pull by {{{{ $labels.proof }}}} from the registry {place} for "

@@ -50,19 +50,15 @@ def panels(watched: Watched) -> Iterator[Panel]:
     memory = watched.of("process_resident_memory_bytes")
     yield Panel(title="Memory of the registry", unit="bytes", queries={"{{pod}}": f"sum by (pod) ({memory})"})
     if watched.in_folder:
-        left = watched.of("private_registry_storage_available_bytes")
-        size = watched.of("private_registry_storage_size_bytes")
-        yield Panel(title="Storage", unit="bytes", queries={"free": f"min({left})", "size": f"min({size})"})
+        queries = {"free": f"min({watched.free})", "size": f"min({watched.size})"}
+        yield Panel(title="Storage", unit="bytes", queries=queries)
     if watched.encrypted:
-        end = watched.of("private_registry_certificate_end_timestamp_seconds")
-        yield Panel(title="Until the certificate ends", unit="s", queries={"left": f"min({end}) - time()"})
+        yield Panel(title="Until the certificate ends", unit="s", queries={"left": watched.until_end})
     if watched.collects:
-        last = watched.of("private_registry_collection_timestamp_seconds")
-        yield Panel(title="Since the last collection", unit="s", queries={"age": f"time() - max({last})"})
+        yield Panel(title="Since the last collection", unit="s", queries={"age": watched.since_collection})
     if watched.proof_minutes:
-        last = watched.of("private_registry_proof_timestamp_seconds")
-        ages = f"time() - max by (proof) ({last})"
-        yield Panel(title="Since the last pull of the proof", unit="s", queries={"{{proof}}": ages})
+        queries = {"{{proof}}": watched.since_proof}
+        yield Panel(title="Since the last pull of the proof", unit="s", queries=queries)
 
 
 def dashboard(watched: Watched) -> str:

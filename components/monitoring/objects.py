@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from ..cluster.kinds import kinds
 from ..cluster.labels import labels, selector
-from ..cluster.settings import Cluster
+from ..exposure.service import NOT_AWAITED
 from .alerts import Watched
 from .dashboard import dashboard
 from .exporter import PATH, PORT, REPORTS_PORT
-from .kinds import has
+from .settings import GROUP
 
 if TYPE_CHECKING:
     from ..cluster.taints import Ask
 
 
-def metrics_service(registry: str, watched: Watched, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
+def metrics_service(watched: Watched, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
     """Declare the Service by which metrics are read, and proofs report if there are any."""
     ports = {"metrics": PORT, **({"reports": REPORTS_PORT} if watched.proof_minutes else {})}
     return kubernetes.core.v1.Service(
@@ -26,23 +27,25 @@ def metrics_service(registry: str, watched: Watched, opts: pulumi.ResourceOption
         metadata={
             "name": watched.service,
             "namespace": watched.namespace,
-            "labels": labels("metrics", registry),
-            # The wait of a Service is a fixed 10 s and proves less than the Deployment's own.
-            "annotations": {"pulumi.com/skipAwait": "true"},
+            "labels": labels("metrics", watched.registry),
+            "annotations": NOT_AWAITED,
         },
         spec={
-            "selector": selector("registry", registry),
+            "selector": selector("registry", watched.registry),
             "ports": [{"name": name, "port": port, "target_port": name} for name, port in ports.items()],
         },
         opts=opts,
     )
 
 
-def monitor(
-    registry: str, watched: Watched, cluster: Cluster, ask: Ask | None, opts: pulumi.ResourceOptions
-) -> None:
+def monitor(watched: Watched, ask: Ask | None, opts: pulumi.ResourceOptions) -> None:
     """Declare dashboard, and scraping and alerts where the cluster has the kinds for them."""
-    namespace = cluster.namespace
+    registry, namespace = watched.registry, watched.namespace
+    found = kinds(ask, GROUP) if ask else None
+
+    def has(kind: str) -> bool:
+        # What is declared stays declared where nobody answers: a preview without a cluster would announce its end.
+        return found is None or f"{kind}.{GROUP}" in found
 
     def metadata(name: str, **more: str) -> dict[str, object]:
         return {"name": name, "namespace": namespace, "labels": {**labels("metrics", registry), **more}}
@@ -54,10 +57,10 @@ def monitor(
         data={f"{registry}-{namespace}.json": dashboard(watched)},
         opts=opts,
     )
-    if has(ask, "servicemonitors"):
+    if has("servicemonitors"):
         kubernetes.apiextensions.CustomResource(
             f"{registry}-scraped",
-            api_version="monitoring.coreos.com/v1",
+            api_version=f"{GROUP}/v1",
             kind="ServiceMonitor",
             metadata=metadata(registry),
             spec={
@@ -66,11 +69,11 @@ def monitor(
             },
             opts=opts,
         )
-    if has(ask, "prometheusrules"):
+    if has("prometheusrules"):
         rules = [alert.rule() for alert in watched.alerts()]
         kubernetes.apiextensions.CustomResource(
             f"{registry}-alerts",
-            api_version="monitoring.coreos.com/v1",
+            api_version=f"{GROUP}/v1",
             kind="PrometheusRule",
             metadata=metadata(registry),
             spec={"groups": [{"name": f"{registry}.{namespace}", "rules": rules}]},

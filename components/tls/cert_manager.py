@@ -2,23 +2,19 @@
 
 from typing import Final
 
-from ..cluster.kubectl import KubectlError
+from ..cluster.kinds import kinds
 from ..cluster.taints import Ask
 from ..problems import Problems
 from ..sections import config_set
 
-OF_KINDS: Final = ("api-resources", "--api-group=cert-manager.io", "--output=name")
-"""The words by which kubectl is asked what cert-manager has brought."""
+GROUP: Final = "cert-manager.io"
 
 
 def check_installed(ask: Ask) -> None:
     """Refuse a certificate of cert-manager where that is not installed: it would be waited for in vain."""
     problems = Problems()
     with problems.caught("tls", f"install cert-manager, or {config_set('tls generated')}"):
-        try:
-            kinds = ask(OF_KINDS)
-        except KubectlError:
-            return
-        if "certificates.cert-manager.io" not in kinds.split():
+        found = kinds(ask, GROUP)
+        if found is not None and f"certificates.{GROUP}" not in found:
             raise ValueError("must not be issued in a cluster without cert-manager, which has no Certificates")
     problems.raise_any()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
+from components.cluster.kubectl import KubectlError
 from components.cluster.taints import Ask
 from components.private_registry import PrivateRegistry
 from components.stack_configuration import compose
@@ -26,6 +27,7 @@ PROOF: Final = "private-registry:index:ImageProof"
 DEPLOYMENT: Final = "kubernetes:apps/v1:Deployment"
 JOB: Final = "kubernetes:batch/v1:Job"
 CRON_JOB: Final = "kubernetes:batch/v1:CronJob"
+POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 POD: Final = "kubernetes:core/v1:Pod"
 SECRET: Final = "kubernetes:core/v1:Secret"
 SERVICE: Final = "kubernetes:core/v1:Service"
@@ -74,6 +76,24 @@ def declared(
     settings, now = compose({**NEEDED, **values}), NOW + timedelta(days=1)
     recorder.run(lambda: PrivateRegistry("registry", settings, now=now, ask=ask))
     return recorder
+
+
+def answering(*beginning: str, answer: str | Exception) -> Ask:
+    """Give a cluster that answers questions which begin with these words, and no other."""
+
+    def ask(words: Sequence[str]) -> str:
+        if tuple(words[: len(beginning)]) != beginning:
+            raise KubectlError("not asked for here")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return ask
+
+
+def containers(recorder: Recorder) -> dict[str, dict[str, Any]]:
+    """Give the containers of the registry's Pod by name."""
+    return {item["name"]: item for item in template(recorder)["spec"]["containers"]}
 
 
 def template(recorder: Recorder) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.declaration import DEPLOYMENT, KEPT, SECRET, content, declared, template
+from tests.components.declaration import DEPLOYMENT, KEPT, SECRET, containers, content, declared, template
 from tests.components.recorder import Recorder
 
 KEPT_PASSWORD = "kept-pull-password"
@@ -19,11 +19,6 @@ REPLICAS = {"storage": "s3", "s3_bucket": "images", "exposure": "loadBalancer", 
 def with_rights(**values: Any) -> Recorder:  # noqa: ANN401
     """A registry whose accounts have rights."""
     return declared(stashed={**KEPT, "registry-pull-password": KEPT_PASSWORD}, **{**RIGHTS, **values})
-
-
-def containers(recorder: Recorder) -> dict[str, dict[str, Any]]:
-    """The containers of the registry's Pod by name."""
-    return {item["name"]: item for item in template(recorder)["spec"]["containers"]}
 
 
 def test_without_rights_there_is_no_door() -> None:

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from components.cluster.kubectl import KubectlError
 from components.problems import SettingsError
-from tests.components.declaration import CONFIG_MAP, CRON_JOB, SECRET, SERVICE, content, declared, template
-from tests.components.recorder import Recorder
+from tests.components.declaration import (
+    CONFIG_MAP,
+    CRON_JOB,
+    POLICY,
+    SECRET,
+    SERVICE,
+    answering,
+    containers,
+    content,
+    declared,
+    template,
+)
 
 MONITOR = "kubernetes:monitoring.coreos.com/v1:ServiceMonitor"
 RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
-POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
-
-
-def cluster(answer: str | Exception) -> Any:  # noqa: ANN401 - as a registry asks
-    """A cluster that has these kinds, and nothing else."""
-
-    def ask(words: Sequence[str]) -> str:
-        if words[0] != "api-resources":
-            raise KubectlError("not asked for here")
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    return ask
-
-
-def containers(recorder: Recorder) -> dict[str, dict[str, Any]]:
-    """The containers of the registry's Pod by name."""
-    return {item["name"]: item for item in template(recorder)["spec"]["containers"]}
 
 
 def test_without_metrics_nothing_is_there_for_them() -> None:
@@ -82,7 +72,7 @@ def test_the_container_reads_images_and_certificate_and_not_the_key() -> None:
 def test_an_operator_is_told_where_there_is_one() -> None:
     """What to read, and when to wake people."""
     kinds = "prometheusrules.monitoring.coreos.com\nservicemonitors.monitoring.coreos.com\n"
-    recorder = declared(metrics=True, ask=cluster(kinds))
+    recorder = declared(metrics=True, ask=answering("api-resources", answer=kinds))
     [endpoint] = recorder.one(MONITOR).inputs["spec"]["endpoints"]
     [group] = recorder.one(RULE).inputs["spec"]["groups"]
 
@@ -94,7 +84,7 @@ def test_an_operator_is_told_where_there_is_one() -> None:
 
 def test_without_an_operator_there_is_nothing_for_it() -> None:
     """The API server would refuse kinds that it does not know."""
-    recorder = declared(metrics=True, ask=cluster(""))
+    recorder = declared(metrics=True, ask=answering("api-resources", answer=""))
 
     assert (recorder.all(MONITOR), recorder.all(RULE)) == ({}, {})
     assert "registry-dashboard" in recorder.all(CONFIG_MAP)
@@ -102,7 +92,7 @@ def test_without_an_operator_there_is_nothing_for_it() -> None:
 
 def test_what_was_declared_stays_where_nobody_answers() -> None:
     """A preview without a cluster would announce its end."""
-    for ask in (None, cluster(KubectlError("no answer"))):
+    for ask in (None, answering("api-resources", answer=KubectlError("no answer"))):
         assert declared(metrics=True, ask=ask).all(MONITOR).keys() == {"registry-scraped"}
 
 

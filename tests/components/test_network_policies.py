@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from components.cluster.kubectl import KubectlError
 from components.problems import SettingsError
-from tests.components.declaration import declared
+from tests.components.declaration import POLICY, answering, declared
 
-POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 NETWORKS: dict[str, Any] = {"network_addresses": ("10.0.0.0/8",), "network_namespaces": ("ingress",)}
 
 
@@ -23,19 +21,6 @@ def nodes(**addresses: str) -> str:
         for name, address in addresses.items()
     ]
     return json.dumps({"items": items})
-
-
-def cluster(answer: str | Exception) -> Any:  # noqa: ANN401 - as a registry asks
-    """A cluster that has these nodes, and nothing else."""
-
-    def ask(words: Sequence[str]) -> str:
-        if list(words[:2]) != ["get", "nodes"]:
-            raise KubectlError("not asked for here")
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    return ask
 
 
 def test_without_networks_there_is_none() -> None:
@@ -71,7 +56,7 @@ def test_clients_reach_the_port_of_the_registry_and_it_reaches_nobody() -> None:
 def test_a_node_outside_of_the_networks_is_refused() -> None:
     """By name and address."""
     with pytest.raises(SettingsError) as refused:
-        declared(ask=cluster(nodes(one="10.0.0.1", two="192.168.0.2")), **NETWORKS)
+        declared(ask=answering("get", "nodes", answer=nodes(one="10.0.0.1", two="192.168.0.2")), **NETWORKS)
 
     assert "got none for two (192.168.0.2)" in str(refused.value)
     assert "`pulumi config set --path 'networkAddresses[1]' <their network>`" in str(refused.value)
@@ -79,7 +64,9 @@ def test_a_node_outside_of_the_networks_is_refused() -> None:
 
 def test_nodes_that_are_not_known_are_left_to_the_proof() -> None:
     """A preview that may not list nodes goes on."""
-    assert declared(ask=cluster(KubectlError("forbidden")), **NETWORKS).all(POLICY).keys() == {
+    assert declared(ask=answering("get", "nodes", answer=KubectlError("forbidden")), **NETWORKS).all(
+        POLICY
+    ).keys() == {
         "registry-closed",
         "registry-clients",
     }

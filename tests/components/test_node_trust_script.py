@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,20 +21,13 @@ from components.nodes.runtimes import CertsFolders
 from tests.authority import Authority
 from tests.components.declaration import CA, CONFIG_MAP, declared
 from tests.components.test_node_trust import CONTAINERD, DOCKER, authorities, container, env
+from tests.waiting import eventually
 
 CERTIFICATE: Final = "private-registry.crt"
 BEFORE: Final = "private-registry-before.crt"
 RECORD: Final = ".private-registry"
 SHELLS: Final = [name for name in ("sh", "busybox") if shutil.which(name)]
 """The registry's images have busybox as their shell; another one shows what only one of them takes."""
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def remove(folder: Path) -> None:

@@ -162,19 +162,28 @@ def failing_pushes(watched: Watched) -> Iterator[None]:
 
 
 @contextmanager
+def put(lab: Node, secret: str, key: str, content: bytes) -> Iterator[None]:
+    """Have a Secret hold something else meanwhile."""
+    before = lab.get("secret", secret)["data"][key]
+
+    def patch(encoded: str) -> None:
+        data = json.dumps({"data": {key: encoded}})
+        lab.kubectl("patch", "secret", secret, "--type=merge", f"--patch={data}")
+
+    patch(base64.b64encode(content).decode())
+    try:
+        yield
+    finally:
+        patch(before)
+
+
+@contextmanager
 def ending_certificate(watched: Watched) -> Iterator[None]:
     """One that has two days of its thirty left, where the registry's own was."""
     now = datetime.now(UTC)
     pair = Authority().issue("10.0.0.5", begin=now - timedelta(days=28), end=now + timedelta(days=2))
-    before = watched.lab.get("secret", "registry-tls")["data"]["tls.crt"]
-
-    def put(encoded: str) -> None:
-        patch = json.dumps({"data": {"tls.crt": encoded}})
-        watched.lab.kubectl("patch", "secret", "registry-tls", "--type=merge", f"--patch={patch}")
-
-    put(base64.b64encode(pair.certificate.encode()).decode())
-    yield
-    put(before)
+    with put(watched.lab, "registry-tls", "tls.crt", pair.certificate.encode()):
+        yield
 
 
 @contextmanager
@@ -193,14 +202,8 @@ def lost_pull(watched: Watched) -> Iterator[None]:
     for entry in config["auths"].values():
         entry["auth"] = base64.b64encode(b"test:wrong").decode()
         entry["password"] = "wrong"
-
-    def put(encoded: str) -> None:
-        patch = json.dumps({"data": {".dockerconfigjson": encoded}})
-        watched.lab.kubectl("patch", "secret", "regcred", "--type=merge", f"--patch={patch}")
-
-    put(base64.b64encode(json.dumps(config).encode()).decode())
-    yield
-    put(secret["data"][".dockerconfigjson"])
+    with put(watched.lab, "regcred", ".dockerconfigjson", json.dumps(config).encode()):
+        yield
 
 
 @contextmanager

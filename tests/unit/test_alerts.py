@@ -13,7 +13,6 @@ from components.monitoring.dashboard import panels
 ALL: Final = Watched(
     namespace="images",
     registry="registry",
-    service="registry-metrics",
     in_folder=True,
     encrypted=True,
     collects=True,

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from components.monitoring import exporter
 from components.pem import not_after
 from components.tls import issuing
+from tests.waiting import eventually
 
 NGINX = f"""\
 #!{sys.executable}
@@ -30,14 +31,6 @@ signal.pause()
 SHELLS = [name for name in ("sh", "busybox") if shutil.which(name)]
 """Those of nginx's images: Debian's, and Alpine's busybox."""
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Exporter:
