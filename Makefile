@@ -26,7 +26,7 @@ $(VENV)/.complete: requirements.txt requirements-dev.txt constraints.txt
 	@echo "making the Python environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
 up: venv ## Start the lab, and on it the registry, proven by an image that is pushed and pulled back
@@ -87,5 +87,5 @@ docs: venv ## Write the settings tables anew from Pulumi.yaml
 
 pins: ## Choose the newest versions that the requirements allow, and pin them in constraints.txt
 	@$(PYTHON) -m venv --clear $(VENV) && echo > constraints.txt
-	@$(VENV)/bin/pip install --quiet --requirement requirements-dev.txt
+	@$(RUN) -m pip install --quiet --requirement requirements-dev.txt
 	@{ echo "# Every version that pip may choose, so that each machine gets the same. Made by \`make pins\`."; $(VENV)/bin/pip freeze; } > constraints.txt

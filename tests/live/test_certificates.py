@@ -100,7 +100,7 @@ def test_a_certificate_is_kept_by_another_checkout_on_the_same_state(
     before, objects = served(lab), versions(lab)
     clone = Stack.make(lab, tmp_path / "clone")
     clone.environment = dict(stack.environment)
-    shutil.copy(stack.folder / "Pulumi.dev.yaml", clone.folder)
+    shutil.copy(stack.file, clone.folder)
     update = clone.up("--expect-no-changes")
 
     assert update.changed == set()

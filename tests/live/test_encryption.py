@@ -146,7 +146,7 @@ def test_no_setting_anywhere_allows_less(deployed: Stack, lab: Node) -> None:
     files = lab.run(["sh", "-c", f"grep --recursive --files-with-matches '' {CONFIGURATION}"]).stdout.split()
     texts = "\n".join(lab.run(["cat", *files]).stdout.splitlines())
     objects = json.dumps(lab.get("deployments,daemonsets,pods,configmaps", "--all-namespaces"))
-    settings = (deployed.folder / "Pulumi.dev.yaml").read_text()
+    settings = deployed.file.read_text()
 
     # The Docker Engine's own rule for loopback is built in.
     assert set(engine["InsecureRegistryCIDRs"]) <= {"127.0.0.0/8", "::1/128"}

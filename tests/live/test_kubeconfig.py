@@ -75,7 +75,7 @@ def test_c30_content_is_the_same_cluster_and_is_never_printed(elsewhere: Stack) 
 
     assert is_unchanged(preview)
     assert key[:40] not in preview.output
-    assert key[:40] not in (elsewhere.folder / "Pulumi.dev.yaml").read_text()
+    assert key[:40] not in elsewhere.file.read_text()
 
 
 def test_c30_the_environment_is_the_same_cluster_with_its_context_named(configurable: Stack) -> None:

@@ -81,7 +81,7 @@ def up(other: Stack) -> Update:
         if "--secret" in flags:
             other.set(last, PASSWORD, secret=True)
         else:
-            other.set(flags[-1], values[last])
+            other.pulumi("config", "set", flags[-1], values[last])
     return other.up()
 
 

@@ -166,7 +166,7 @@ def test_c48_each_password_logs_in_exactly_as_typed(lab: Node, user: str) -> Non
 
 def test_c05_a_longer_password_is_refused_by_its_bytes(deployed: Stack) -> None:
     """73 bytes of ASCII and 75 of 25 letters: refused in preview with the limit, and not cut."""
-    file = deployed.folder / f"Pulumi.{deployed.name}.yaml"
+    file = deployed.file
     before = file.read_text()
     try:
         deployed.set("password", "m" * 73, secret=True)

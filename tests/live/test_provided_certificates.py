@@ -42,7 +42,7 @@ FIRST, SECOND, THIRD, FOURTH = (_issue() for _ in range(4))
 
 def _configure(stack: Stack, **values: str | None) -> None:
     """Write TLS settings into the stack's file in place of all that it had of them."""
-    file = stack.folder / f"Pulumi.{stack.name}.yaml"
+    file = stack.file
     document: dict[str, Any] = yaml.safe_load(file.read_text())
     kept = {key: value for key, value in document["config"].items() if not key.startswith("private-registry:tls")}
     given = {f"private-registry:{key}": value for key, value in values.items() if value is not None}
@@ -231,7 +231,7 @@ REFUSED = {
 def settings(changed_secret: Replaced, stack: Stack) -> Iterator[Stack]:
     """The stack, up, for a test that changes its settings; they are put back."""
     assert changed_secret
-    file = stack.folder / f"Pulumi.{stack.name}.yaml"
+    file = stack.file
     before = file.read_text()
     yield stack
     file.write_text(before)

@@ -77,7 +77,7 @@ def refused(stack: Stack) -> Update:
 
 def configure(stack: Stack, values: dict[str, Any]) -> None:
     """Write values into the stack's file, as people do too; None removes one."""
-    file = stack.folder / "Pulumi.dev.yaml"
+    file = stack.file
     document = yaml.safe_load(file.read_text())
     for key, value in values.items():
         document["config"][f"private-registry:{key}"] = value

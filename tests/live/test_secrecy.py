@@ -277,7 +277,7 @@ def test_c49_no_text_of_an_output_object_anywhere(story: Story, stack: Stack, la
 def test_c47_a_password_in_clear_is_refused_and_not_shown(story: Story, stack: Stack, key: str) -> None:
     """A preview with a password that is not encrypted names the key, the fix, and never the value."""
     assert story.prints
-    file = stack.folder / f"Pulumi.{stack.name}.yaml"
+    file = stack.file
     before = file.read_text()
     clear = _password("in clear")
     try:

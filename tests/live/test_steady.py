@@ -48,7 +48,7 @@ def test_c01_another_checkout_on_the_same_state_changes_nothing(deployed: Stack,
     before = versions(lab)
     clone = Stack.make(lab, tmp_path / "clone")
     clone.environment = dict(deployed.environment)
-    shutil.copy(deployed.folder / "Pulumi.dev.yaml", clone.folder)
+    shutil.copy(deployed.file, clone.folder)
 
     preview = clone.preview("--expect-no-changes")
     update = clone.up("--expect-no-changes")
