@@ -30,7 +30,7 @@ def until(condition: Callable[[], bool], what: str, *, seconds: float = 90) -> N
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.2)
+        time.sleep(0.4)
 
 
 def descendants(process: int) -> list[Process]:
