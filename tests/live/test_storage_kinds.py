@@ -101,9 +101,7 @@ def test_a_node_without_the_storage_pulls_as_well(deployed: Deployed, other_node
         assert image in images
 
 
-def test_images_survive_the_deletion_of_the_registrys_pod(
-    keepsake: Image, deployed: Deployed, client: Client, lab: Node
-) -> None:
+def test_images_survive_the_deletion_of_the_registrys_pod(keepsake: Image, client: Client, lab: Node) -> None:
     """The Deployment makes another Pod, which finds the same bytes."""
     old = only_pod(lab, REGISTRY_PODS)["metadata"]
     lab.kubectl("delete", "pod", old["name"])
