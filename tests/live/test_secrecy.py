@@ -14,6 +14,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from lab.images import NGINX
 from tests.authority import Authority, key_pem
 from tests.live.canaries import Canary, Hunt, files, key_canaries
 from tests.live.harness import Node, Stack
@@ -52,6 +53,11 @@ def story(lab: Node, stack: Stack, samples: Path) -> Story:
     # Not --logflow: with it the Kubernetes provider itself logs the values that it is given.
     loud = ("--logtostderr", "-v=9")
     stack.set("users.alice", alice.text, secret=True, path=True)
+    # With all that reads accounts or shows what happens.
+    stack.set("doorImage", NGINX)
+    stack.set("rights.alice", "pull *", path=True)
+    stack.set("metrics", "true")
+    stack.set("proofMinutes", "1")
     for time, password in (("first", old), ("second", new)):
         stack.set("password", password.text, secret=True)
         prints[f"{time} preview"] = stack.preview("--diff", *loud).output.encode()
@@ -94,7 +100,9 @@ def _secrets_of(lab: Node, stack: Stack, time: str) -> list[Canary]:
         if resource["type"] == "pulumi:index:Stash"
     }
     public = {"registry-renewals-since", "registry-owner", "first-cluster"}
-    assert kept.keys() - public == {"registry-seed", "registry-ca-1", "registry-certificate"}
+    stashed = {"registry-seed", "registry-ca-1", "registry-certificate", "registry-pull-password"}
+    assert kept.keys() - public == stashed
+    found.append(Canary("password of pull", kept["registry-pull-password"]))
     found.append(Canary("seed", kept["registry-seed"]))
     found += key_canaries("the CA's key", kept["registry-ca-1"]["key"])
     found += key_canaries("the server's key", kept["registry-certificate"]["key"])
@@ -180,12 +188,19 @@ def test_c47_no_command_prints_a_secret(story: Story) -> None:
 
 
 def test_logs_hold_no_secret(story: Story, lab: Node) -> None:
-    """Those of Pulumi, of the Docker Engine, of the node's services, of the registry and of every Pod."""
+    """Those of Pulumi, the Docker Engine, the node's services, the registry and every Pod, and the metrics."""
     log = lab.kubectl("logs", "deployment/registry", "--all-containers").encode()
-    places = {"registry": log} | files(lab.lab.folder / "pulumi" / "logs") | files(lab.lab.folder / "log")
+    address = lab.get("service", "registry-metrics")["spec"]["clusterIP"]
+    metrics = lab.run(["curl", "--silent", "--fail", f"http://{address}:5002/metrics"]).stdout.encode()
+    places = (
+        {"registry": log, "metrics": metrics}
+        | files(lab.lab.folder / "pulumi" / "logs")
+        | files(lab.lab.folder / "log")
+    )
     places |= files(lab.lab.folder / "root" / "var" / "log")
 
     assert b"/v2/" in log
+    assert b"registry_http_requests_total" in metrics
     assert places["docker.log"]
     assert story.hunt.found(places) == set()
 
@@ -205,9 +220,16 @@ def test_c47_objects_hold_no_secret_but_the_secrets(story: Story, lab: Node) -> 
     # The search sees what is there: what it finds in them is what each of them is for.
     assert held == {
         "registry-config": {"HTTP secret"},
-        "registry-htpasswd": {"bcrypt of test, second", "bcrypt of alice, first", "bcrypt of alice, second"},
+        "registry-door": set(),
+        "registry-htpasswd": {
+            "bcrypt of test, second",
+            *(f"bcrypt of {account}, {time}" for account in ("alice", "pull") for time in ("first", "second")),
+        },
         "registry-tls": {"the server's key", "the server's key, line 1", "the server's key, line 2"},
-        "regcred": {"new password", "dockerconfigjson, second", "auth, second"},
+        "regcred": {
+            "password of pull",
+            *(f"{form}, {time}" for form in ("dockerconfigjson", "auth") for time in ("first", "second")),
+        },
     }
 
 
