@@ -334,5 +334,6 @@ class Stack:
 
     def remove(self) -> None:
         """Destroy what is up and remove the images from the node, so that the next module starts from nothing."""
-        self.destroy()
+        # A preview starts every plugin once more.
+        self.pulumi("destroy", "--yes", "--skip-preview", "--stack", self.name)
         self.node.run(["sh", "-c", "rm -rf /data/registry"])
