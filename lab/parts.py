@@ -127,6 +127,11 @@ def prometheus_operator() -> Path:
     return built(tools.PROMETHEUS_OPERATOR)
 
 
+def checkov() -> Path:
+    """checkov, a scanner of Kubernetes objects, for tests."""
+    return built(tools.CHECKOV)
+
+
 def conformance() -> Path:
     """The OCI conformance suite, for tests."""
     return built(tools.CONFORMANCE)

@@ -1,4 +1,4 @@
-"""The programs that the lab builds from Go modules, each pinned by a go.mod and go.sum of its own in tools/.
+"""The programs that the lab builds from Go modules, and one from Python packages, each with its own pins in tools/.
 
 Owns how each is built, and whether a Pulumi that is already on PATH makes a build needless.
 """
@@ -30,6 +30,7 @@ CERT_MANAGER_VERSION = "1.19.1"
 PROMETHEUS_VERSION = "3.16.0"
 ALERTMANAGER_VERSION = "0.35.0"
 PROMETHEUS_OPERATOR_VERSION = "0.85.0"
+CHECKOV_VERSION = "3.3.30"
 REGCTL_VERSION = "0.11.7"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
@@ -64,7 +65,7 @@ class Tool:
     recipe: Callable[[Go, Path, Path], None]
 
     def entry(self) -> Entry:
-        """Its place in the cache, keyed by go.mod, go.sum, sources, version and the way it is built."""
+        """Its place in the cache, keyed by its pins, sources, version and the way it is built."""
         parts = [digest_of_folder(_SOURCES / self.name), self.title, _RECIPES, os.uname().machine]
         return Entry(self.name, digest_of(part.encode() for part in parts))
 
@@ -219,6 +220,25 @@ def _build_alertmanager(go: Go, source: Path, folder: Path) -> None:
     shutil.rmtree(copy)
 
 
+def _install_checkov(_: Go, source: Path, folder: Path) -> None:
+    """An environment of its own, for it needs other versions of packages than the project."""
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+    for command in (
+        [sys.executable, "-m", "venv", "--without-pip", str(folder)],
+        [*pip, "install", "--quiet", "--no-deps", "--requirement", str(source / "requirements.txt")],
+    ):
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise LabError(
+                f"`{' '.join(command)}` failed:\n{result.stderr.strip()}\n"
+                "Check that the Python package index can be reached (`pip config list`), then run it again."
+            )
+    # Those that pip makes name the folder that they were made in, and the cache moves it.
+    program = folder / source.name
+    program.write_text('#!/bin/sh\nexec "${0%/*}/bin/python" -m checkov.main "$@"\n')
+    program.chmod(0o755)
+
+
 def _copy_definitions(name: str, inner: str) -> Callable[[Go, Path, Path], None]:
     """Those of the objects that a program brings to a cluster, from a folder of its module."""
 
@@ -285,6 +305,12 @@ PROMETHEUS_OPERATOR = Tool(
     f"the definitions of prometheus-operator {PROMETHEUS_OPERATOR_VERSION}, for tests",
     _copy_definitions("github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"),
 )
+CHECKOV = Tool(
+    "checkov",
+    # Python's version too: an environment serves the one that made it.
+    f"checkov {CHECKOV_VERSION} for Python {'.'.join(map(str, sys.version_info[:2]))}, for tests (about 1 minute)",
+    _install_checkov,
+)
 CONFORMANCE = Tool(
     "conformance",
     "the OCI conformance suite of 2026-08-31, for tests",
@@ -292,7 +318,16 @@ CONFORMANCE = Tool(
 )
 TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 
-OF_TESTS = (METALLB, NETWORK_POLICIES, CERT_MANAGER, PROMETHEUS, ALERTMANAGER, PROMETHEUS_OPERATOR, CONFORMANCE)
+OF_TESTS = (
+    METALLB,
+    NETWORK_POLICIES,
+    CERT_MANAGER,
+    PROMETHEUS,
+    ALERTMANAGER,
+    PROMETHEUS_OPERATOR,
+    CONFORMANCE,
+    CHECKOV,
+)
 """What live tests have in their labs. Built before them: beside them it would take the time that they count on."""
 
 

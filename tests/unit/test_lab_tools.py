@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,15 @@ def test_each_tool_has_its_pins() -> None:
         source = tools._SOURCES / tool.name
         assert (source / "go.mod").is_file()
         assert (source / "go.sum").is_file() or "require" not in (source / "go.mod").read_text()
+
+
+def test_checkov_has_its_pins() -> None:
+    """Itself, and each package that it needs: pip is told to look for no others."""
+    lines = (tools._SOURCES / "checkov" / "requirements.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+
+    assert f"checkov=={tools.CHECKOV_VERSION}" in pins
+    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
 
 
 def test_the_plugins_are_those_that_the_requirements_name() -> None:
