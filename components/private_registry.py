@@ -11,6 +11,7 @@ from .access.generated import generated_password
 from .access.namespaces import pull_namespaces
 from .access.pull_secrets import pull_secrets
 from .access.service_accounts import service_accounts
+from .cluster.checkov import of_place
 from .cluster.conflicts import Folder, Port
 from .cluster.diagnosis import Explain, bound
 from .cluster.ownership import Ownership, Wanted
@@ -94,7 +95,8 @@ class PrivateRegistry(pulumi.ComponentResource):
             namespaces_are_made_here=bool(opts and opts.depends_on),
         )
         ownership = Ownership(name, self, wanted, ask)
-        child = pulumi.ResourceOptions(parent=self, transformations=[ownership.mark])
+        explained = of_place(policed=bool(settings.network.network_addresses))
+        child = pulumi.ResourceOptions(parent=self, transformations=[ownership.mark, explained])
         bounded = pulumi.ResourceOptions.merge(
             child, pulumi.ResourceOptions(custom_timeouts=cluster.time_limit, hooks=bound(hook))
         )

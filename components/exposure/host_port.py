@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..cluster.checkov import Reasons
 from ..references import Address
 from ..sections import config_set
 from .way import Way
@@ -16,6 +17,9 @@ class HostPort(Way):
     push_host: str = ""
 
     kind: ClassVar = "hostPort"
+    reasons: ClassVar[Reasons] = {
+        "CKV_K8S_26": "the way in that needs nothing else of the cluster; `exposure` has others",
+    }
     # People's manifests name it so already, and a pull secret has to spell it alike.
     omits_https_port: ClassVar = False
 

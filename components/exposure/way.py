@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+from ..cluster.checkov import Reasons
 from ..problems import Problems
 from ..references import HTTPS, Address, check_port
 from ..sections import config_set
@@ -45,6 +46,9 @@ class Way(ABC):
     def port_on_node(self) -> int | None:
         """The port that the registry's Pod takes of its node."""
         return None
+
+    reasons: ClassVar[Reasons] = {}
+    """Why the registry's Pod is not in all as checkov wants it."""
 
     @property
     def taken(self) -> str:

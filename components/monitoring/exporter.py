@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ..cluster.checkov import Reasons
 from ..cluster.pods import HARDENED
 from ..cluster.waiting import ENDED
 
@@ -33,6 +34,10 @@ COLLECTED: Final = f"{_RUN}/collected"
 """The file that the registry's container touches after each collection."""
 SHARED: Final[VolumeMountArgsDict] = {"name": "metrics", "mount_path": _RUN}
 """What a container mounts that tells something by a file."""
+
+
+REASONS: Final[Reasons] = {"CKV_K8S_9": "metrics that hang must not take the registry away with them"}
+"""Of the Pod with this container."""
 
 
 def debug() -> Mapping[str, object]:
@@ -72,7 +77,6 @@ def container(
             {"name": "metrics", "container_port": PORT},
             *([{"name": "reports", "container_port": REPORTS_PORT}] if proofs else []),
         ],
-        # None for readiness: metrics that hang must not take the registry away with them.
         "liveness_probe": {"tcp_socket": {"port": "metrics"}, "period_seconds": 30, "timeout_seconds": 5},
         "security_context": HARDENED,
         "resources": {

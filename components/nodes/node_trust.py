@@ -22,6 +22,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from .. import pem
+from ..cluster.checkov import AS_ROOT, of_images, skipped
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.placement import LINUX, on_nodes_with_a_runtime
@@ -32,6 +33,12 @@ from ..tls.settings import Tls
 from .settings import Nodes
 
 _SCRIPT: Final = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
+
+_REASONS: Final = {
+    **AS_ROOT,
+    "CKV_K8S_8": "a restart takes the CA from its node until the container is back, and pulls fail meanwhile",
+    "CKV_K8S_9": "nobody connects to it; its startup probe waits until the CA is on the node",
+}
 
 
 def _field(path: str) -> EnvVarSourceArgsDict:
@@ -97,7 +104,12 @@ class NodeTrust(pulumi.ComponentResource):
         self.daemon_set = kubernetes.apps.v1.DaemonSet(
             f"{name}-daemon",
             # A fixed name: an `up` that was killed while it waited for this would otherwise make a second one.
-            metadata={"name": name, "namespace": cluster.namespace, "labels": labels("node-trust", name)},
+            metadata={
+                "name": name,
+                "namespace": cluster.namespace,
+                "labels": labels("node-trust", name),
+                "annotations": skipped(_REASONS, of_images([image])),
+            },
             spec={
                 "selector": {"match_labels": selector("node-trust", name)},
                 # The new Pod first, and on all nodes at once: between two Pods a node would trust nobody.

@@ -14,6 +14,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import ContainerArgsDict, VolumeArgsDict, VolumeMountArgsDict
 
 from ..access.settings import Access
+from ..cluster.checkov import Reasons
 from ..cluster.pods import HARDENED
 from ..cluster.waiting import ENDED
 from . import nginx
@@ -28,6 +29,12 @@ SOCKET: Final = f"{_RUN}/registry.sock"
 
 SHARED: Final[VolumeMountArgsDict] = {"name": "run", "mount_path": _RUN}
 """What both containers mount."""
+
+REASONS: Final[Reasons] = {
+    "CKV_K8S_8": "the registry listens at a unix socket for the door alone, which has a probe",
+    "CKV_K8S_9": "the door has the probe, and asks the registry in turn",
+}
+"""Of the Pod with the door."""
 
 UNTIL_CLOSED: Final = ["sh", "-c", f"while [ -e {_RUN}/serving ]; do sleep 1; done"]
 """What the registry waits for before it ends: nginx has finished what it has begun, which needs the registry."""

@@ -14,6 +14,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from ..access.accounts import htpasswd, http_secret
 from ..access.settings import Access
+from ..cluster.checkov import of_images, skipped
 from ..cluster.diagnosis import bound
 from ..cluster.labels import labels, selector
 from ..cluster.pods import POD
@@ -169,7 +170,20 @@ class RegistryServer(pulumi.ComponentResource):
         self.deployment = kubernetes.apps.v1.Deployment(
             name,
             # A fixed name, since operators type it: `kubectl logs deployment/registry`.
-            metadata={"name": name, "namespace": cluster.namespace, "labels": labels("registry", name)},
+            metadata={
+                "name": name,
+                "namespace": cluster.namespace,
+                "labels": labels("registry", name),
+                "annotations": skipped(
+                    exposure.reasons,
+                    storage.reasons,
+                    door.REASONS if access.rights else {},
+                    exporter.REASONS if monitoring.metrics else {},
+                    of_images(
+                        [server.image, *([server.door_image] if access.rights or monitoring.metrics else [])]
+                    ),
+                ),
+            },
             spec={
                 "replicas": 0 if storage.remove_data else server.replicas,
                 "strategy": rollout.strategy,

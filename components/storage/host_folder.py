@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from ..cluster.checkov import Reasons
 from ..cluster.pods import OWNER, RESOURCES_OF_A_STEP, ROOT
 from ..problems import PROJECT, Problems
 from ..sections import config_set
@@ -47,6 +48,11 @@ class HostFolder(Store):
 
     DAC_READ_SEARCH would do for walking, but the Pod Security level baseline does not allow it.
     """
+
+    reasons: ClassVar[Reasons] = {
+        "CKV_K8S_25": "files in a folder of the node may have any owner: to give them away or remove them takes "
+        f"{', '.join(_ALL_OWNERS)}, which the Pod Security level baseline allows",
+    }
 
     def check(self, problems: Problems, *, needs_node: bool) -> None:  # noqa: ARG002 - it always names one
         """Report what cannot work."""

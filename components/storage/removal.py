@@ -6,7 +6,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import VolumeArgsDict
 
-from ..cluster.pods import POD, RESOURCES_OF_A_STEP
+from ..cluster.checkov import AS_ROOT, of_images, skipped
+from ..cluster.pods import HARDENED, POD, RESOURCES_OF_A_STEP
 from ..cluster.settings import Cluster
 from ..cluster.taints import Tolerations
 from .paths import IMAGES
@@ -37,7 +38,14 @@ def remove_data(
             "name": job,
             "namespace": cluster.namespace,
             # A Job that failed stays failed: the next `up` makes a new one.
-            "annotations": {"pulumi.com/replaceUnready": "true"},
+            "annotations": {
+                "pulumi.com/replaceUnready": "true",
+                **skipped(
+                    {} if storage.owner is HARDENED else AS_ROOT,
+                    storage.reasons,
+                    of_images([image]),
+                ),
+            },
         },
         spec={
             "backoff_limit": 0,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ..cluster.checkov import Reasons
 from ..cluster.names import check_object_name
 from ..cluster.placement import on_node
 from ..cluster.pods import HARDENED
@@ -35,6 +36,8 @@ class Store(ABC):
     """Who may change all files."""
     pod_security: ClassVar["PodSecurityContextArgsDict"] = {}
     """What the registry's Pod needs beside what every Pod has."""
+    reasons: ClassVar[Reasons] = {}
+    """Why a Pod that has the images is not in all as checkov wants it."""
 
     @abstractmethod
     def check(self, problems: Problems, *, needs_node: bool) -> None:

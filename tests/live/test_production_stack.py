@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.images import NGINX
-from tests.live import load_balancer
+from tests.live import checkov, load_balancer
 from tests.live.harness import Node, Stack
 from tests.live.registry_client import Client, Image
 from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, REGION, S3, SECRET_KEY
@@ -57,6 +57,16 @@ def test_it_comes_up_proven_and_a_second_up_changes_nothing(production: Stack, l
     assert again.changed == set()
     ready = lab.get("deployment", "registry", f"--namespace={NAMESPACE}")["status"]["readyReplicas"]
     assert ready == 2
+
+
+def test_checkov_finds_nothing_without_a_reason_on_the_object(production: Stack, lab: Node, tmp_path: Path) -> None:
+    """And each reason is still needed."""
+    assert production.node is lab
+    report = checkov.scan(lab, tmp_path)
+
+    assert report.kinds == {"CronJob", "DaemonSet", "Deployment", "Pod"}
+    assert report.unexplained == set()
+    assert report.explained == report.found
 
 
 def test_images_outlive_the_stack(production: Stack, lab: Node) -> None:

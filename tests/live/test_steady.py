@@ -9,6 +9,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from tests.live import checkov
 from tests.live.harness import PASSWORD, USER, Node, Stack
 from tests.live.observation import named, versions
 
@@ -69,6 +70,16 @@ def test_c01_the_stored_line_is_bcrypt_and_verifies_the_password(deployed: Stack
     assert hashed.startswith("$2")
     assert bcrypt.checkpw(PASSWORD.encode(), hashed.encode())
     assert not bcrypt.checkpw(b"another", hashed.encode())
+
+
+def test_checkov_finds_nothing_without_a_reason_on_the_object(deployed: Stack, lab: Node, tmp_path: Path) -> None:
+    """With a folder and a port of the node, which scanners like least; and each reason is still needed."""
+    assert deployed.node is lab
+    report = checkov.scan(lab, tmp_path)
+
+    assert report.kinds == {"DaemonSet", "Deployment", "Pod"}
+    assert report.unexplained == set()
+    assert report.explained == report.found
 
 
 def test_refresh_and_up_put_back_what_somebody_changed_by_hand(deployed: Stack, lab: Node) -> None:
