@@ -137,6 +137,11 @@ def conformance() -> Path:
     return built(tools.CONFORMANCE)
 
 
+def crane() -> Path:
+    """The program crane, a client of registries, for tests."""
+    return built(tools.CRANE)
+
+
 def built(tool: tools.Tool) -> Path:
     """A program, built when the cache lacks it."""
     return tool.entry().ensure(tool.builder(tools.Go())) / tool.name

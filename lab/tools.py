@@ -32,6 +32,7 @@ ALERTMANAGER_VERSION = "0.35.0"
 PROMETHEUS_OPERATOR_VERSION = "0.85.0"
 CHECKOV_VERSION = "3.3.30"
 REGCTL_VERSION = "0.11.7"
+CRANE_VERSION = "0.22.1"
 CONTAINERD_VERSION = "2.4.2"
 MOBY_VERSION = "2.0.0-beta.24"
 """The Go module from which Docker Engine 29 is made; the release's own number stands nowhere in it."""
@@ -316,6 +317,11 @@ CONFORMANCE = Tool(
     "the OCI conformance suite of 2026-08-31, for tests",
     _build_program("github.com/opencontainers/distribution-spec/conformance"),
 )
+CRANE = Tool(
+    "crane",
+    f"crane {CRANE_VERSION}, for tests (about 20 seconds)",
+    _build_program("github.com/google/go-containerregistry/cmd/crane"),
+)
 TLS_CHECK = Tool("tls-check", "Go's answers about certificates, for tests", _build_program("."))
 
 OF_TESTS = (
@@ -327,6 +333,7 @@ OF_TESTS = (
     PROMETHEUS_OPERATOR,
     CONFORMANCE,
     CHECKOV,
+    CRANE,
 )
 """What live tests have in their labs. Built before them: beside them it would take the time that they count on."""
 

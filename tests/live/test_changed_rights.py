@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lab.images import NGINX, OLD_REGISTRY
-from tests.live.harness import Node, Stack
+from tests.live.harness import PASSWORD, USER, Node, Stack
 from tests.live.observation import REGISTRY_PODS, only_pod
+from tests.live.refusals import documented, printed
 from tests.live.registry_client import Client, Image
 from tests.live.steady_pulls import pulled
 
@@ -18,6 +19,7 @@ IMAGE = Image.random(5000, 100_000)
 def deployed(stack: Stack) -> Stack:
     """The stack, where one account may push for its team."""
     stack.set("doorImage", NGINX)
+    stack.set("deleteEnabled", "false")
     stack.set("users.ci", ACCOUNT[1], secret=True, path=True)
     stack.set("rights.ci", "push team-a/*", path=True)
     stack.up()
@@ -46,6 +48,14 @@ def test_changed_rights_hold_when_up_ends_and_cut_nothing(deployed: Stack, lab: 
     assert failed == []
     assert ("updated", "registry-door") in update.changed
     assert only_pod(lab, REGISTRY_PODS)["metadata"]["uid"] == before
+
+
+def test_crane_shows_that_nothing_may_be_deleted(deployed: Stack, lab: Node) -> None:
+    """Not even by the account that may do everything, as the documents say."""
+    assert deployed
+    shown = printed(lab, (USER, PASSWORD), "delete", "team-a/app:v1")
+
+    assert documented("a deletion, without `deleteEnabled`")["crane"] in shown["crane"]
 
 
 def test_an_up_that_changes_nothing_asks_and_goes_on(deployed: Stack) -> None:

@@ -9,13 +9,16 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from lab import parts
 from lab.images import NGINX
-from tests.live.harness import ADDRESS, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
+from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
 from tests.live.observation import until
 from tests.live.raw import Raw, basic
+from tests.live.refusals import crane, docker, documented, printed
 from tests.live.registry_client import Client, Image, Reply, digest_of, place_of
 
 OWN, OWN2, SECRET, ABSENT = "team-a/app", "team-a/app2", "team-b/secret", digest_of(b"absent")
@@ -596,30 +599,80 @@ def test_http_2_is_not_spoken(door: Door) -> None:
         assert connection.selected_alpn_protocol() != "h2"
 
 
-def docker(lab: Node, account: str, *words: str) -> str:
-    """What Docker prints as this account, its errors too."""
-    config = f"DOCKER_CONFIG=/tmp/docker-{account}"
-    lab.run(
-        ["env", config, "docker", "login", PUSH_ADDRESS, "--username", account, "--password-stdin"],
-        stdin=PASSWORDS[account],
-    )
-    result = lab.run(["env", config, "docker", *words], check=False)
-    return result.stdout + result.stderr
+def account(name: str) -> tuple[str, str]:
+    """An account as clients log in with it."""
+    return name, PASSWORDS[name]
 
 
-def test_docker_shows_which_right_is_missing(door: Door, lab: Node) -> None:
-    """It looks before it pushes, and so lacks the right to pull first."""
+def test_docker_pushes_where_it_may(door: Door, lab: Node) -> None:
+    """Which needs the challenge of /v2/, and HEAD before each layer."""
     assert door
-    for repository in ("team-a/by-docker", "team-b/by-docker"):
-        lab.run(["docker", "tag", "alpine", f"{PUSH_ADDRESS}/{repository}:1"])
+    image = f"{PUSH_ADDRESS}/team-a/by-docker:1"
+    lab.run(["docker", "tag", "alpine", image])
 
-    assert "digest: sha256:" in docker(lab, "ci", "push", f"{PUSH_ADDRESS}/team-a/by-docker:1")
-    assert "this account lacks the right pull team-b/by-docker" in docker(
-        lab, "ci", "push", f"{PUSH_ADDRESS}/team-b/by-docker:1"
-    )
-    assert "this account lacks the right pull team-a/by-docker" in docker(
-        lab, "other", "pull", f"{PUSH_ADDRESS}/team-a/by-docker:1"
-    )
+    assert "digest: sha256:" in docker(lab, account("ci"), "push", image).stdout
+
+
+def test_crane_pulls_pushes_lists_and_deletes_where_it_may(door: Door, lab: Node, tmp_path: Path) -> None:
+    """A tag is deleted alone: its image stays under the other one."""
+    repository, layout = f"{ADDRESS}/{OWN}", str(tmp_path / "image")
+    pulled = crane(lab, account("bee"), "pull", "--format=oci", f"{repository}:v1", layout)
+    pushed = crane(lab, account("bee"), "push", layout, f"{repository}:by-crane")
+    listed = crane(lab, account("cleaner"), "ls", repository)
+    deleted = crane(lab, account("cleaner"), "delete", f"{repository}:by-crane")
+    left = crane(lab, account("cleaner"), "ls", repository)
+    digest = crane(lab, account("bee"), "digest", f"{repository}:v1")
+
+    assert [each.returncode for each in (pulled, pushed, listed, deleted, left, digest)] == [0] * 6
+    assert pushed.stdout.strip() == f"{repository}@{door.own.digest}"
+    assert set(listed.stdout.split()) - set(left.stdout.split()) == {"by-crane"}
+    assert digest.stdout.strip() == door.own.digest
+
+
+@pytest.mark.parametrize(
+    ("case", "who", "act", "image"),
+    [
+        ("no account", None, "pull", f"{OWN}:v1"),
+        ("wrong password", ("ci", "wrong"), "pull", f"{OWN}:v1"),
+        ("no right to pull", account("other"), "pull", f"{OWN}:v1"),
+        ("a push, with the right to pull", account("cleaner"), "push", f"{OWN}:v1"),
+        ("a push, with neither right", account("other"), "push", f"{OWN}:v1"),
+        ("a deletion, without its right", account("ci"), "delete", f"{OWN}:v1"),
+        ("no such repository", account("ci"), "pull", "team-a/none:v1"),
+    ],
+)
+def test_clients_show_what_the_documents_say(
+    door: Door, lab: Node, case: str, who: tuple[str, str] | None, act: str, image: str
+) -> None:
+    """Each that can do this, for each refusal in the table."""
+    assert door
+    expected, shown = documented(case), printed(lab, who, act, image)
+
+    assert set(shown) == set(expected)
+    assert {client: text for client, text in expected.items() if text not in shown[client]} == {}, shown
+
+
+def test_logins_show_what_the_documents_say(door: Door, lab: Node, tmp_path: Path) -> None:
+    """That of crane asks nothing, and Docker's at a loopback address hides the reason."""
+    assert door
+    environment = {"DOCKER_CONFIG": str(tmp_path), "SSL_CERT_FILE": CA_FILE}
+    words = ["login", "--username=ci", "--password-stdin"]
+    by_docker = lab.run(["docker", *words, PUSH_ADDRESS], stdin="wrong", env=environment, check=False)
+    by_crane = lab.run([str(parts.crane()), "auth", *words, ADDRESS], stdin="wrong", env=environment)
+    listed = lab.run([str(parts.crane()), "ls", f"{ADDRESS}/{OWN}"], env=environment, check=False)
+
+    assert "400 Bad Request" in by_docker.stderr
+    assert "logged in" in by_crane.stderr
+    assert "UNAUTHORIZED: authentication required" in listed.stderr
+
+
+def test_crane_needs_the_ca_by_its_own_variable(door: Door, lab: Node) -> None:
+    """What node trust wrote for Docker it does not read; it then tries plain HTTP, which is not served."""
+    assert door
+    listed = lab.run([str(parts.crane()), "ls", f"{ADDRESS}/{OWN}"], check=False)
+
+    assert "x509: certificate signed by unknown authority" in listed.stderr
+    assert "this port speaks HTTPS only" in listed.stderr
 
 
 def test_the_log_of_requests_tells_who_did_what_and_no_password(door: Door, lab: Node) -> None:
