@@ -16,7 +16,7 @@ GENERATED: Final = "generated"
 """In place of a password: one is made, and kept in the stack's state."""
 
 PULLER: Final = "pull"
-"""The account in the pull secret wherever accounts have rights: who gets hold of the secret cannot push."""
+"""The account in the pull secret where accounts have rights, unless another is named: its password is made here."""
 _EVERYWHERE: Final = "pull *"
 
 
@@ -29,6 +29,7 @@ class Access:
     users: Mapping[str, SecretText] = field(default_factory=dict, repr=False)
     rights: Mapping[str, str] = field(default_factory=dict)
     development: bool = False
+    pull_username: str = PULLER
     pull_secret_name: str = "regcred"  # noqa: S105 - a Secret's name, not its value
     pull_namespaces: tuple[str, ...] = ("default",)
     pull_namespace_selector: str = ""
@@ -51,13 +52,18 @@ class Access:
         self._check_passwords(problems, self.password, self.users)
         if self.rights:
             self._check_rights(problems)
+        elif self.pull_username != PULLER:
+            with problems.caught("pullUsername", "`pulumi config rm pullUsername`"):
+                raise ValueError(
+                    "must not be set without rights: the pull secret then holds the account of username"
+                )
         self._check_pull_secrets(problems)
 
     @property
     def generated(self) -> dict[str, str]:
         """The accounts whose passwords are made here, and by what names these are kept."""
         by_request = isinstance(self.password, str) and self.password == GENERATED
-        without_password = self.rights and PULLER not in self.users
+        without_password = PULLER in self.rights_of_accounts and PULLER not in self.users
         return {
             **({self.username: "password"} if by_request else {}),
             **({PULLER: "pull-password"} if without_password else {}),
@@ -65,15 +71,15 @@ class Access:
 
     @property
     def puller(self) -> str:
-        """The account in the pull secret."""
-        return PULLER if self.rights else self.username
+        """The account in the pull secret. With rights it only pulls: who gets hold of the secret cannot push."""
+        return self.pull_username if self.rights else self.username
 
     @property
     def rights_of_accounts(self) -> dict[str, tuple[Right, ...] | None]:
         """What each account may do, if rights are set; None is everything."""
         if not self.rights:
             return {}
-        given = {PULLER: _EVERYWHERE, **self.rights}
+        given = {self.puller: _EVERYWHERE, **self.rights}
         return {self.username: None, **{name: rights(text) for name, text in sorted(given.items())}}
 
     def may_be_pulled(self, repository: str) -> bool:
@@ -106,8 +112,11 @@ class Access:
 
     def _check_rights(self, problems: Problems) -> None:
         with problems.caught("username", config_set("username registry")):
-            if self.username == PULLER:
-                raise ValueError(f"must not be {PULLER} while rights are set: it may do everything")
+            if self.username in {PULLER, self.puller}:
+                raise ValueError(f"must not be {self.username} while rights are set: it may do everything")
+        with problems.caught("pullUsername", _set(self.pull_username)):
+            if self.puller not in {*self.users, PULLER, self.username}:
+                raise ValueError(f"must be an account of users, got {shown_name(self.puller)}")
         for name in self.users:
             with problems.caught("rights", _set_rights(name)):
                 if name not in self.rights:
@@ -119,9 +128,9 @@ class Access:
                     raise ValueError("must not be set for the account of username, which may do everything")
                 if name not in {*self.users, PULLER}:
                     raise ValueError("must be an account of users")
-            with problems.caught(setting, _set_rights(name)):
+            with problems.caught(setting, _set_rights(name, only_pulls=name == self.puller)):
                 acts = {act for right in rights(text) for act in right.acts}
-                if name == PULLER and acts != {PULL}:
+                if name == self.puller and acts != {PULL}:
                     raise ValueError("must only pull: it is the account in the pull secret")
 
     def _check_passwords(self, problems: Problems, password: SecretText, users: Mapping[str, SecretText]) -> None:
@@ -158,8 +167,8 @@ def _key(name: str) -> str:
     return f"users[{shown_name(name)}]"
 
 
-def _set_rights(name: str) -> str:
-    example = _EVERYWHERE if name == PULLER else EXAMPLE
+def _set_rights(name: str, *, only_pulls: bool = False) -> str:
+    example = _EVERYWHERE if only_pulls else EXAMPLE
     return f"`pulumi config set --path 'rights[\"{name}\"]' '{example}'`"
 
 

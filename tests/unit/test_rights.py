@@ -104,6 +104,9 @@ def test_every_account_needs_rights_once_one_has_them() -> None:
     assert "`pulumi config set --path 'rights[\"bee\"]' 'push team-a/*, pull *'`" in said
 
 
+CI: dict[str, Any] = {"users": {"ci": "long-enough-1"}, "rights": {"ci": "push *"}}
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -115,6 +118,31 @@ def test_every_account_needs_rights_once_one_has_them() -> None:
         ({"rights": {"pull": "push *"}}, 'rights["pull"] must only pull: it is the account in the pull secret'),
         ({"rights": {"pull": "pull *, catalog"}}, 'rights["pull"] must only pull'),
         ({"username": "pull", "rights": {"pull": "pull *"}}, "username must not be pull while rights are set"),
+        (
+            {"pull_username": "pull-2", "rights": {"pull": "pull *"}},
+            (
+                'pullUsername must be an account of users, got "pull-2"; fix: `pulumi config set --secret --path '
+                "'users[\"pull-2\"]'`"
+            ),
+        ),
+        (
+            {"pull_username": "ci", **CI},
+            (
+                'rights["ci"] must only pull: it is the account in the pull secret; fix: `pulumi config set --path '
+                "'rights[\"ci\"]' 'pull *'`"
+            ),
+        ),
+        (
+            {"pull_username": "registry", "rights": {"pull": "pull *"}},
+            "username must not be registry while rights are set: it may do everything",
+        ),
+        (
+            {"pull_username": "pull-2"},
+            (
+                "pullUsername must not be set without rights: the pull secret then holds the account of username; "
+                "fix: `pulumi config rm pullUsername`"
+            ),
+        ),
         (
             {"rights": {"pull": "pull team-a/*"}},
             'testImage must be what account pull may pull, whose rights leave out "alpine_test"',
@@ -150,6 +178,25 @@ def test_the_account_of_the_pull_secret_may_have_a_password_of_its_own() -> None
 
     assert access.generated == {}
     assert access.rights_of_accounts["pull"] == (Right(("pull",), "alpine_test"),)
+
+
+NEXT: dict[str, Any] = {"pull_username": "pull-2", "users": {"pull-2": "long-enough-1"}}
+
+
+def test_another_account_may_be_in_the_pull_secret() -> None:
+    """Then there is none whose password is made here."""
+    access = composed(**NEXT, rights={"pull-2": "pull *"}).access
+
+    assert (access.puller, access.generated) == ("pull-2", {})
+    assert set(access.rights_of_accounts) == {"registry", "pull-2"}
+
+
+def test_the_account_of_before_stays_as_long_as_it_has_rights() -> None:
+    """With the password that was made for it, so that it is replaced with overlap."""
+    access = composed(**NEXT, rights={"pull-2": "pull *", "pull": "pull *"}).access
+
+    assert (access.puller, access.generated) == ("pull-2", {"pull": "pull-password"})
+    assert set(access.rights_of_accounts) == {"registry", "pull", "pull-2"}
 
 
 def test_the_map_of_rights_has_a_line_for_each() -> None:
