@@ -193,7 +193,10 @@ class PrivateRegistry(pulumi.ComponentResource):
             remove_data(name, storage, data, server_settings.image, cluster, tolerated, stopped)
         else:
             provider = self.get_provider("kubernetes:core/v1:Pod")
-            secrets = pull_secrets(name, access, namespaces, accounts, exposure.addresses, bounded)
+            # Nodes pull by an account as soon as the secret has it: by then every Pod of the registry must know it.
+            served = pulumi.ResourceOptions.merge(bounded, pulumi.ResourceOptions(depends_on=[server.deployment]))
+            seconds = server_settings.rollout(exposure, storage).seconds_known
+            secrets = pull_secrets(name, access, namespaces, accounts, exposure.addresses, seconds, served)
             if access.pull_service_accounts:
                 # Without the mark of ours: they are those of others.
                 own = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(hook))

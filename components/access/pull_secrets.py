@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -11,6 +13,9 @@ from ..references import Address
 from .accounts import dockerconfigjson
 from .settings import Access
 
+_ACCOUNT: Final = "private-registry/account"
+"""An annotation of each pull secret: whose password it has."""
+
 
 def pull_secrets(
     name: str,
@@ -18,12 +23,22 @@ def pull_secrets(
     namespaces: Sequence[str],
     passwords: pulumi.Output[dict[str, str]],
     addresses: Sequence[Address],
+    seconds: int,
     opts: pulumi.ResourceOptions,
 ) -> list[kubernetes.core.v1.Secret]:
     """Declare a Secret of type dockerconfigjson per namespace, with an entry for each of the addresses.
 
-    `passwords` are those of `Access.accounts`.
+    `passwords` are those of `Access.accounts`. Another account comes only `seconds` after what `opts` depend on:
+    until then, Pods of the registry that do not know it may still be asked.
     """
+
+    async def wait(args: pulumi.ResourceHookArgs) -> None:
+        await until_known(args, seconds)
+
+    if seconds:
+        hook = pulumi.ResourceHook(f"{name}-pull-account", wait)
+        hooks = pulumi.ResourceHookBinding(before_update=[hook])
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks))
     content = passwords.apply(
         lambda known: dockerconfigjson(map(str, addresses), access.puller, known[access.puller])
     )
@@ -31,10 +46,29 @@ def pull_secrets(
         kubernetes.core.v1.Secret(
             f"{name}-pull-secret-{namespace}",
             # A fixed name, since people's own manifests say it in imagePullSecrets.
-            metadata={"name": access.pull_secret_name, "namespace": namespace},
+            metadata={
+                "name": access.pull_secret_name,
+                "namespace": namespace,
+                "annotations": {_ACCOUNT: access.puller},
+            },
             type="kubernetes.io/dockerconfigjson",
             string_data={".dockerconfigjson": content},
             opts=opts,
         )
         for namespace in namespaces
     ]
+
+
+async def until_known(args: pulumi.ResourceHookArgs, seconds: float) -> None:
+    """Wait before a pull secret is updated, if it gets another account."""
+    before, now = _account(args.old_inputs), _account(args.new_inputs)
+    if before and before != now:
+        pulumi.log.info(
+            f"the pull secret gets account {now} in place of {before}: waiting {seconds} s, until each Pod of the "
+            "registry that may be asked knows it"
+        )
+        await asyncio.sleep(seconds)
+
+
+def _account(inputs: Mapping[str, Any] | None) -> str:
+    return str((inputs or {}).get("metadata", {}).get("annotations", {}).get(_ACCOUNT, ""))

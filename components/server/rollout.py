@@ -50,9 +50,14 @@ class Rollout:
         return _DRAIN_BESIDE if self.overlaps else _DRAIN_ALONE
 
     @property
+    def seconds_known(self) -> int:
+        """How long Pods of before may still be asked when an update is done."""
+        return _UNTIL_UNKNOWN if self.overlaps else 0
+
+    @property
     def grace_seconds(self) -> int:
         """How long Kubernetes waits for all of that before it kills."""
-        return (_UNTIL_UNKNOWN if self.overlaps else 0) + self.drain_seconds + _TO_END
+        return self.seconds_known + self.drain_seconds + _TO_END
 
     @property
     def lifecycle(self) -> LifecycleArgsDict | None:

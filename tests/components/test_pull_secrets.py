@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
 from typing import Any
 
+import pulumi
 import pytest
 
+from components.access.pull_secrets import until_known
 from components.cluster.kubectl import KubectlError
 from components.problems import SettingsError
-from tests.components.declaration import PASSWORD, SECRET, declared
+from tests.components.declaration import DEPLOYMENT, PASSWORD, SECRET, declared
 from tests.components.recorder import Secret
 
 PREFIX = "registry-pull-secret-"
@@ -64,6 +67,53 @@ def test_c11_content_has_one_layer_of_base64() -> None:
     for entry in entries(inputs).values():
         assert (entry["username"], entry["password"]) == ("registry", PASSWORD)
         assert base64.b64decode(entry["auth"]).decode() == f"registry:{PASSWORD}"
+
+
+def test_none_has_an_account_before_the_registry_knows_it() -> None:
+    """Nodes read it at each pull, also while the registry's Pods are being replaced."""
+    recorder = declared(pull_namespaces=("default", "team-a"))
+
+    for namespace in ("default", "team-a"):
+        secret = recorder.one(SECRET, f"{PREFIX}{namespace}")
+        assert recorder.one(DEPLOYMENT).urn in secret.request.dependencies
+
+
+SEVERAL: dict[str, Any] = {"storage": "s3", "s3_bucket": "images", "exposure": "loadBalancer", "replicas": 2}
+
+
+def test_where_pods_overlap_another_account_is_waited_with() -> None:
+    """A Pod that does not know it yet serves on beside those that do."""
+    alone, beside = (
+        declared(**values).one(SECRET, f"{PREFIX}default").request.hooks.before_update for values in ({}, SEVERAL)
+    )
+
+    assert list(alone) == []
+    assert list(beside) == ["registry-pull-account"]
+
+
+def updated(before: dict[str, str], account: str) -> str:
+    """What is said before an update of a pull secret with these annotations, which then has that account."""
+    said: list[str] = []
+    new = {"metadata": {"annotations": {"private-registry/account": account}}}
+    args = pulumi.ResourceHookArgs("", "", "", "", new, {"metadata": {"annotations": before}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi.log, "info", said.append)
+        asyncio.run(until_known(args, 0))
+    return "".join(said)
+
+
+def test_another_account_is_told_of() -> None:
+    """As what takes so long."""
+    assert updated({"private-registry/account": "old"}, "new") == (
+        "the pull secret gets account new in place of old: waiting 0 s, until each Pod of the registry that may be "
+        "asked knows it"
+    )
+
+
+@pytest.mark.parametrize("before", [{"private-registry/account": "same"}, {}])
+def test_the_same_account_is_not_waited_for(before: dict[str, str]) -> None:
+    """Another password of it would only be refused for longer; nor one of a version that did not say which."""
+    assert updated(before, "same") == ""
 
 
 def test_further_accounts_stay_out() -> None:

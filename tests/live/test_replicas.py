@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.images import NGINX
+from lab.topology import FIRST, SECOND
 from tests.live.harness import PASSWORD, USER, Node, Stack
+from tests.live.node_pulls import NodePulls, pull_secret, pulling, push_images
 from tests.live.observation import registries, until
 from tests.live.operating import Operator
 from tests.live.registry_client import FAILURES, Client, Image, busy, digest_of
@@ -21,10 +24,13 @@ from tests.live.s3 import ACCESS_KEY, BUCKET, ENDPOINT, S3, SECRET_KEY
 
 ADDRESS = "192.168.99.100:30500"
 AUTHORITY = f"/etc/docker/certs.d/{ADDRESS}/private-registry.crt"
+NODES = [FIRST.name, SECOND.name]
 CLIENTS = 4
 RESTARTS = int(os.environ.get("RESTARTS", "2"))
 PODS = ("pods", "--selector=app.kubernetes.io/name=registry")
 MIB = 1 << 20
+LEAST_PULLS = 50
+"""Of each node during one `up`, which takes some ten seconds and more."""
 
 
 @pytest.fixture(scope="module")
@@ -211,28 +217,6 @@ def test_a_collection_that_is_killed_ends_everywhere(deployed: Stack, lab: Node)
     assert client.push("refused", "1", Image.random(10)).status == 201
 
 
-def test_an_account_is_replaced_with_overlap_and_no_pull_fails(deployed: Stack, lab: Node) -> None:
-    """As docs/settings.md says: the new one beside the old one by one `up`, without the old one by another."""
-    kept, new = Image.random(MIB), ("second", "another password")
-    assert connected(lab).push("kept", "1", kept).status == 201
-    old_pulls, new_pulls = Pulls(kept), Pulls(kept, new)
-    with deployed.settings_kept():
-        deployed.set("username", new[0])
-        deployed.set("password", new[1], secret=True)
-        deployed.set(f"users.{USER}", PASSWORD, secret=True, path=True)
-        with busy(2, partial(old_pulls.pull, lab)):
-            deployed.up()
-        with busy(2, partial(new_pulls.pull, lab)):
-            deployed.unset("users")
-            deployed.up()
-        refused = connected(lab).request("GET", "/v2/").status
-    deployed.up()
-
-    assert old_pulls.failed + new_pulls.failed == []
-    assert min(old_pulls.done, new_pulls.done) > 0
-    assert refused == 401
-
-
 def test_c37_without_the_drain_the_same_restart_is_noticed(deployed: Stack, lab: Node) -> None:
     """Else the test above could not tell."""
     container = {"name": "registry", "lifecycle": None}
@@ -249,3 +233,73 @@ def test_c37_without_the_drain_the_same_restart_is_noticed(deployed: Stack, lab:
 
     assert seen.failed
     assert deployed.up("--refresh").code == 0
+
+
+@pytest.fixture(scope="module")
+def images(deployed: Stack, lab: Node, second_node: str) -> Iterator[list[str]]:
+    """What two nodes pull; these come last, so that the other tests have one node."""
+    assert deployed
+    assert second_node in NODES
+    lab.kubectl("rollout", "status", "daemonset/registry-trust", "--timeout=60s")
+    yield push_images(connected(lab), NODES)
+    # Kubernetes would miss the Pods of a removed node for a minute.
+    deployed.destroy()
+
+
+def assert_none_failed(*seen: NodePulls) -> None:
+    """Of many on each node."""
+    assert [pulls.failed for pulls in seen] == [{}] * len(seen)
+    assert min(pulls.done[node] for pulls in seen for node in NODES) >= LEAST_PULLS, seen
+
+
+def assert_refused(lab: Node, images: list[str], account: tuple[str, str]) -> None:
+    """On each node, as whoever counts failures has to notice."""
+    with pulling(lab, NODES, images, lambda: account) as pulls:
+        until(lambda: pulls.failed.keys() == set(NODES), "a refused pull on each node")
+
+    assert not pulls.done
+    assert all("401 Unauthorized" in said for node in NODES for said in pulls.failed[node])
+
+
+def test_an_account_is_replaced_with_overlap_and_no_pull_fails(
+    deployed: Stack, lab: Node, images: list[str], tmp_path: Path
+) -> None:
+    """As docs/settings.md says; nodes pull by the pull secret and the account before, also while rights begin."""
+    with pull_secret(lab, ADDRESS, tmp_path) as secret:
+        old = secret()
+        deployed.set("username", "second")
+        deployed.set("password", "another password", secret=True)
+        deployed.set(f"users.{USER}", PASSWORD, secret=True, path=True)
+        with pulling(lab, NODES, images, secret, lambda: old) as adding:
+            deployed.up()
+        new = secret()
+        deployed.unset("users")
+        deployed.set("doorImage", NGINX)
+        deployed.set("rights.pull", "pull *", path=True)
+        with pulling(lab, NODES, images, secret, lambda: new) as removing:
+            deployed.up()
+
+    assert (old, new) == ((USER, PASSWORD), ("second", "another password"))
+    assert_none_failed(adding, removing)
+    assert_refused(lab, images, old)
+
+
+def test_with_rights_the_account_of_the_pull_secret_is_replaced_so_too(
+    deployed: Stack, lab: Node, images: list[str], tmp_path: Path
+) -> None:
+    """The one whose password was made here stays as long as it has rights."""
+    with pull_secret(lab, ADDRESS, tmp_path) as secret:
+        old = secret()
+        deployed.set("pullUsername", "pull-2")
+        deployed.set("users.pull-2", "another password", secret=True, path=True)
+        deployed.set("rights.pull-2", "pull *", path=True)
+        with pulling(lab, NODES, images, secret, lambda: old) as adding:
+            deployed.up()
+        new = secret()
+        deployed.pulumi("config", "rm", "--path", "rights.pull", "--stack", deployed.name)
+        with pulling(lab, NODES, images, secret) as removing:
+            deployed.up()
+
+    assert (old[0], new) == ("pull", ("pull-2", "another password"))
+    assert_none_failed(adding, removing)
+    assert_refused(lab, images, old)

@@ -27,6 +27,14 @@ def test_kubernetes_waits_for_all_that_the_registry_finishes() -> None:
         assert rollout.grace_seconds > stopped_first + rollout.drain_seconds
 
 
+def test_pods_of_before_are_asked_as_long_as_they_serve_on() -> None:
+    """A Pod that goes first is asked no more."""
+    beside = Rollout(overlaps=True, replicas=2)
+
+    assert Rollout(overlaps=False, replicas=1).seconds_known == 0
+    assert beside.lifecycle == {"pre_stop": {"exec_": {"command": ["sleep", str(beside.seconds_known)]}}}
+
+
 def test_one_pod_needs_no_spread() -> None:
     """A budget for it would only keep its node from being drained."""
     assert not Rollout(overlaps=True, replicas=1).is_spread
