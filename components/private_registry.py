@@ -174,6 +174,7 @@ class PrivateRegistry(pulumi.ComponentResource):
                 in_folder=bool(storage.mounts),
                 encrypted=bool(self.certificates),
                 collects=bool(server_settings.collection_time),
+                counts_logins=bool(access.rights),
                 proof_minutes=proof.proof_minutes,
             )
             reports = metrics_service(watched, bounded)

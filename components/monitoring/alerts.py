@@ -54,6 +54,8 @@ class Watched:
     in_folder: bool
     encrypted: bool
     collects: bool
+    counts_logins: bool
+    """Whether a door counts wrong passwords. Without it they are estimated."""
     proof_minutes: int
     """Between two pulls of the continuing proof; 0 if there is none."""
 
@@ -73,7 +75,12 @@ class Watched:
 
     @property
     def refused(self) -> str:
-        """Failed logins in a second: whoever may log in is refused once, without an account, and then served."""
+        """Failed logins in a second.
+
+        Without a count: whoever may log in is refused once, without an account, and then served.
+        """
+        if self.counts_logins:
+            return f"sum(rate({self.of('private_registry_failed_logins_total')}[5m]))"
         refused = self.requests('code="401"')
         served = self.requests('code=~"2..",handler=~"base|manifest"')
         return f"{refused} - {served}"

@@ -34,6 +34,10 @@ COLLECTED: Final = f"{_RUN}/collected"
 """The file that the registry's container touches after each collection."""
 SHARED: Final[VolumeMountArgsDict] = {"name": "metrics", "mount_path": _RUN}
 """What a container mounts that tells something by a file."""
+FAILED_LOGINS: Final = "/run/failed-logins"
+"""The folder in which the door leaves a byte for each wrong password."""
+COUNTED: Final[VolumeMountArgsDict] = {"name": "failed-logins", "mount_path": FAILED_LOGINS}
+"""What the door mounts for it."""
 
 
 REASONS: Final[Reasons] = {"CKV_K8S_9": "metrics that hang must not take the registry away with them"}
@@ -45,17 +49,32 @@ def debug() -> Mapping[str, object]:
     return {"addr": DEBUG, "prometheus": {"enabled": True, "path": PATH}}
 
 
-def volumes(tls_secret: object) -> list[VolumeArgsDict]:
+def volumes(tls_secret: object, *, has_door: bool) -> list[VolumeArgsDict]:
     """Give what the container needs of its Pod; of the Secret with the certificate, if any, not the key."""
     certificate: VolumeArgsDict = {
         "name": "certificate",
         "secret": {"secret_name": tls_secret, "items": [{"key": "tls.crt", "path": "tls.crt"}]},
     }
-    return [{"name": "metrics", "empty_dir": {"size_limit": "16Mi"}}, *([certificate] if tls_secret else [])]
+    # Whoever guesses while nobody counts fills this memory, and no disk for which Kubernetes would evict the Pod.
+    failed_logins: VolumeArgsDict = {
+        "name": "failed-logins",
+        "empty_dir": {"medium": "Memory", "size_limit": "1Mi"},
+    }
+    return [
+        {"name": "metrics", "empty_dir": {"size_limit": "16Mi"}},
+        *([certificate] if tls_secret else []),
+        *([failed_logins] if has_door else []),
+    ]
 
 
 def container(
-    image: str, images: Sequence[VolumeMountArgsDict], proofs: Sequence[str], *, encrypted: bool, collects: bool
+    image: str,
+    images: Sequence[VolumeMountArgsDict],
+    proofs: Sequence[str],
+    *,
+    encrypted: bool,
+    collects: bool,
+    has_door: bool,
 ) -> ContainerArgsDict:
     """Declare it. `images` is where the registry has them, if in a folder, and `proofs` who reports here."""
     certificate: VolumeMountArgsDict = {"name": "certificate", "mount_path": _CERTIFICATE, "read_only": True}
@@ -64,6 +83,7 @@ def container(
         str(images[0]["mount_path"]) if images else "",
         f"{_CERTIFICATE}/tls.crt" if encrypted else "",
         "yes" if collects else "",
+        FAILED_LOGINS if has_door else "",
         str(PORT),
         str(REPORTS_PORT),
         f"{DEBUG}{PATH}",
@@ -87,6 +107,7 @@ def container(
             SHARED,
             *({**mount, "read_only": True} for mount in images),
             *([certificate] if encrypted else []),
+            *([COUNTED] if has_door else []),
         ],
         "termination_message_policy": "FallbackToLogsOnError",
     }

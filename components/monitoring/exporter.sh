@@ -1,9 +1,9 @@
 # The first process of the container: it writes what Prometheus reads, and nginx serves that and nothing else.
-# Arguments: a folder to write to, the folder of the images, the certificate, whether images are collected, the ports,
-# the address of the registry's own metrics, and names of proofs.
-run=$1 images=$2 certificate=$3 collects=$4 port=$5 reports=$6 registry=$7
-shift 7
-started=$(date +%s)
+# Arguments: a folder to write to, the folder of the images, the certificate, whether images are collected, the folder of
+# failed logins, the ports, the address of the registry's own metrics, and names of proofs.
+run=$1 images=$2 certificate=$3 collects=$4 logins=$5 port=$6 reports=$7 registry=$8
+shift 8
+started=$(date +%s) failed=0
 
 listen() {
   echo "listen $1;"
@@ -68,7 +68,11 @@ END
 }
 
 # Name, what it is, and its value with labels before it: the text format of Prometheus.
-metric() { printf '# HELP %s %s\n# TYPE %s gauge\n' "$1" "$2" "$1"; printf '%s%s\n' "$1" "$3"; }
+metric() {
+  case $1 in *_total) kind=counter ;; *) kind=gauge ;; esac
+  printf '# HELP %s %s\n# TYPE %s %s\n' "$1" "$2" "$1" "$kind"
+  printf '%s%s\n' "$1" "$3"
+}
 
 storage() {
   # A network's folder may hang.
@@ -111,6 +115,16 @@ collection() {
     "When images were last collected, or when this container started." " $last"
 }
 
+# A byte for each. What is moved away may still get those for which nginx has it open: it is counted for good in the
+# next turn.
+failed_logins() {
+  [ ! -e "$logins/moved" ] || failed=$((failed + $(wc -c < "$logins/moved")))
+  rm -f "$logins/moved"
+  mv "$logins"/at-* "$logins/moved" 2>/dev/null || : > "$logins/moved"
+  metric private_registry_failed_logins_total "Wrong passwords, for whatever account." \
+    " $((failed + $(wc -c < "$logins/moved")))"
+}
+
 # The last report of each; before the first one it is as old as the container. Nginx appends to the same file.
 proofs() {
   known=$(for name; do echo "$name $started"; done)
@@ -128,6 +142,7 @@ write() {
     [ -z "$images" ] || storage
     [ -z "$certificate" ] || certificate
     [ -z "$collects" ] || collection
+    [ -z "$logins" ] || failed_logins
     [ $# = 0 ] || proofs "$@"
     echo '<!--# include virtual="/registry" -->'
   } > "$run/metrics.new"

@@ -42,7 +42,16 @@ def containers(
     metrics = []
     if monitoring.metrics:
         read = storage.mounts
-        metrics = [exporter.container(server.door_image, read, proofs, encrypted=encrypted, collects=collects)]
+        metrics = [
+            exporter.container(
+                server.door_image,
+                read,
+                proofs,
+                encrypted=encrypted,
+                collects=collects,
+                has_door=bool(access.rights),
+            )
+        ]
     if not access.rights:
         command = _command(server, storage, certificates, collected, socket="")
         return [_registry(server, storage, public, told, command), *metrics]
@@ -52,7 +61,8 @@ def containers(
     }
     command = _command(server, storage, None, collected, socket=door.SOCKET)
     registry = _registry(server, storage, behind, told, command)
-    return [registry, door.container(server.door_image, public), *metrics]
+    counted = [exporter.COUNTED] if monitoring.metrics else []
+    return [registry, door.container(server.door_image, public, counted), *metrics]
 
 
 def _public(exposure: Exposure, rollout: Rollout, *, encrypted: bool) -> ContainerArgsDict:

@@ -6,7 +6,7 @@ Both meet at a unix socket, so that nothing passes by nginx. It reloads what has
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,11 +40,21 @@ UNTIL_CLOSED: Final = ["sh", "-c", f"while [ -e {_RUN}/serving ]; do sleep 1; do
 """What the registry waits for before it ends: nginx has finished what it has begun, which needs the registry."""
 
 
-def content(access: Access, drain_seconds: int, *, encrypted: bool) -> Mapping[str, str]:
-    """Give nginx's files, and what tells them from those before."""
+def content(access: Access, drain_seconds: int, *, encrypted: bool, failed_logins: str) -> Mapping[str, str]:
+    """Give nginx's files, and what tells them from those before.
+
+    `failed_logins` is the folder in which it leaves a byte for each wrong password, if anybody counts them.
+    """
     accounts, tls = access.rights_of_accounts, TLS_FOLDER if encrypted else ""
     files = {
-        "nginx.conf": nginx.render(port=CONTAINER_PORT, run=_RUN, door=_DOOR, tls=tls, drain_seconds=drain_seconds),
+        "nginx.conf": nginx.render(
+            port=CONTAINER_PORT,
+            run=_RUN,
+            door=_DOOR,
+            tls=tls,
+            drain_seconds=drain_seconds,
+            failed_logins=failed_logins,
+        ),
         "ipv6.conf": nginx.listen(CONTAINER_PORT, tls, "[::]:"),
         "accounts.map": nginx.accounts_map(accounts),
         "rights.map": nginx.rights_map(accounts),
@@ -60,9 +70,12 @@ def volumes(secret: pulumi.Input[str]) -> list[VolumeArgsDict]:
     ]
 
 
-def container(image: str, public: ContainerArgsDict) -> ContainerArgsDict:
-    """Declare nginx's container. `public` is what belongs to the port that clients reach, TLS files included."""
-    mounts: list[VolumeMountArgsDict] = [{"name": "door", "mount_path": _DOOR, "read_only": True}, SHARED]
+def container(image: str, public: ContainerArgsDict, told: Sequence[VolumeMountArgsDict]) -> ContainerArgsDict:
+    """Declare nginx's container.
+
+    `public` is what belongs to the port that clients reach, TLS files included, and `told` where failed logins go.
+    """
+    mounts: list[VolumeMountArgsDict] = [{"name": "door", "mount_path": _DOOR, "read_only": True}, SHARED, *told]
     served = list(public.get("volume_mounts", []))
     folders = [_DOOR, *([TLS_FOLDER] if served else [])]
     return {

@@ -47,6 +47,13 @@ _TLS: Final = """\
     ssl_session_cache shared:tls:1m;
     ssl_session_tickets off;
 """
+_COUNTED: Final = """\
+  # A byte for each wrong password, which the container of metrics counts. A file whose name has a variable is
+  # opened for each line, so that it can be moved away, and only where the root is there.
+  log_format failed_login "";
+  access_log {folder}/at-$server_port failed_login if=$failed_login;
+  root {folder};
+"""
 
 
 _GUESSES: Final = 100
@@ -85,12 +92,13 @@ def accounts_map(accounts: Iterable[str]) -> str:
     return "".join(f'"~^{_exactly(account)}$" $remote_user;\n' for account in accounts)
 
 
-def render(*, port: int, run: str, door: str, tls: str, drain_seconds: int) -> str:
+def render(*, port: int, run: str, door: str, tls: str, drain_seconds: int, failed_logins: str = "") -> str:
     """Give the text of nginx.conf.
 
     `run` is a folder that nginx and the registry may write to, `door` the one of the maps, and `tls` the one of
     certificate and key; without it, nginx speaks plain HTTP. When nginx is asked to end, it finishes what it has
-    begun for `drain_seconds`.
+    begun for `drain_seconds`. `failed_logins` is the folder in which it leaves a byte for each wrong password, if
+    anybody counts them.
     """
     values = {
         "run": run,
@@ -98,6 +106,7 @@ def render(*, port: int, run: str, door: str, tls: str, drain_seconds: int) -> s
         "listen": listen(port, tls),
         "scheme": "https" if tls else "http",
         "tls": _TLS.format(tls=tls) if tls else "",
+        "counted": _COUNTED.format(folder=failed_logins) if failed_logins else "",
         "drain": drain_seconds,
         "requests": "\n".join(f'    "~^{request}$" "{what}";' for request, what in _REQUESTS.items()),
         "from": _ENCODED_NAME,

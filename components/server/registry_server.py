@@ -141,7 +141,8 @@ class RegistryServer(pulumi.ComponentResource):
             # The door takes over what others renew. A registry alone does so later than `up` should end.
             served += [] if certificates.secret and access.rights else [once_told(certificates.fingerprint)]
         if access.rights:
-            rules = door.content(access, rollout.drain_seconds, encrypted=bool(certificates))
+            counted = exporter.FAILED_LOGINS if monitoring.metrics else ""
+            rules = door.content(access, rollout.drain_seconds, encrypted=bool(certificates), failed_logins=counted)
             outputs = {file: pulumi.Output.secret(text) for file, text in rules.items()}
             door_secret = self._secret(f"{name}-door", cluster.namespace, outputs, bounded)
             volumes += door.volumes(door_secret.metadata["name"])
@@ -149,7 +150,7 @@ class RegistryServer(pulumi.ComponentResource):
                 # A Pod alone would go before the next one comes; its door takes them over without that.
                 served += outputs.values()
         if monitoring.metrics:
-            volumes += exporter.volumes(tls_secret)
+            volumes += exporter.volumes(tls_secret, has_door=bool(access.rights))
         # A hash over the random seed's work: nobody can guess a password by it.
         self.revision = pulumi.Output.unsecret(pulumi.Output.all(*served).apply(_revision))
 

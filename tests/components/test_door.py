@@ -40,6 +40,31 @@ def test_the_door_alone_has_the_port_and_the_certificate() -> None:
     assert "tls" not in config["http"]
 
 
+@pytest.mark.parametrize("metrics", [True, False], ids=["with metrics", "without"])
+def test_the_door_counts_failed_logins_where_metrics_show_them(*, metrics: bool) -> None:
+    """In memory that is bounded, which both containers and no other have; else nothing is written."""
+    recorder = with_rights(metrics=metrics)
+    volumes = {volume["name"]: volume for volume in template(recorder)["spec"]["volumes"]}
+    mounting = {
+        name
+        for name, container in containers(recorder).items()
+        if "failed-logins" in {mount["name"] for mount in container["volumeMounts"]}
+    }
+
+    assert mounting == ({"door", "metrics"} if metrics else set())
+    assert ("failed_login if=" in content(recorder.one(SECRET, "registry-door"))["nginx.conf"]) == metrics
+    bounded = {"name": "failed-logins", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}
+    assert volumes.get("failed-logins") == (bounded if metrics else None)
+
+
+def test_without_a_door_nobody_counts_failed_logins() -> None:
+    """Nor does a Pod have the memory for it."""
+    recorder = declared(metrics=True)
+
+    assert "failed-logins" not in {volume["name"] for volume in template(recorder)["spec"]["volumes"]}
+    assert "/run/failed-logins" not in containers(recorder)["metrics"]["command"]
+
+
 def test_the_pull_secret_has_an_account_that_only_pulls() -> None:
     """Whoever gets hold of it cannot push."""
     recorder = with_rights()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -11,17 +12,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from components.monitoring import alerts
 from lab import images
 from lab.topology import FIRST
 from tests.authority import Authority
 from tests.live import volumes
 from tests.live.harness import PASSWORD, USER, Node, Stack
-from tests.live.monitoring import Prometheus, operator_kinds
+from tests.live.monitoring import WINDOW, Prometheus, operator_kinds
 from tests.live.observation import REGISTRY_PODS, only_pod, until
 from tests.live.registry_client import Client, Image, busy
 
 DISK = "/srv/images"
 PROOF = "registry-proof-minikube"
+CI = "ci-password-1"
 SECONDS = {"PrivateRegistryProofLost": 100}
 """In place of three minutes, while the proof comes each minute."""
 
@@ -47,7 +50,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(lab: Node, stack: Stack) -> Iterator[Watched]:
-    """A registry on a small disk, which collects and is proven each minute."""
+    """A registry on a small disk, whose accounts have rights, which collects and is proven each minute."""
     with operator_kinds(lab), volumes.small_disk(lab, DISK, 64):
         stack.set("hostPath", DISK)
         stack.set("metrics", "true")
@@ -55,6 +58,8 @@ def watched(lab: Node, stack: Stack) -> Iterator[Watched]:
         stack.set("collectionTime", "03:30")
         stack.set("proofMinutes", "1")
         stack.set("proofNodes[0]", FIRST.name, path=True)
+        stack.set("users.ci", CI, secret=True, path=True)
+        stack.set("rights.ci", "push team/*", path=True)
         stack.up()
         with Prometheus.watching(lab, **SECONDS) as prometheus:
             yield Watched(stack, lab, prometheus)
@@ -88,9 +93,10 @@ def test_metrics_alerts_and_dashboard_hold_no_secret(watched: Watched) -> None:
         json.dumps(watched.lab.get(f"{kind}.monitoring.coreos.com"))
         for kind in ("servicemonitors", "prometheusrules")
     ]
-    secrets = [base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode(), "PRIVATE KEY"]
-    [line] = base64.b64decode(watched.lab.get("secret", "registry-htpasswd")["data"]["htpasswd"]).decode().split()
-    secrets.append(line.partition(":")[2])
+    accounts = {USER: PASSWORD, "ci": CI}.items()
+    secrets = [base64.b64encode(":".join(account).encode()).decode() for account in accounts] + ["PRIVATE KEY", CI]
+    lines = base64.b64decode(watched.lab.get("secret", "registry-htpasswd")["data"]["htpasswd"]).decode().split()
+    secrets += [line.partition(":")[2] for line in lines]
 
     assert "registry_http_requests_total" in texts[0]
     assert [secret for secret in secrets if any(secret in text for text in texts)] == []
@@ -127,17 +133,56 @@ def test_nothing_fires_while_all_is_well(watched: Watched) -> None:
     assert watched.prometheus.broken() == []
 
 
+def test_each_wrong_password_is_counted_and_nothing_else(watched: Watched) -> None:
+    """Among many first requests without an account, and good ones; who guessed what is written nowhere."""
+    metric = "private_registry_failed_logins_total"
+    lab, typed = watched.lab, "canary-typed-for-a-name"
+
+    def counted() -> int:
+        [value] = re.findall(rf"^{metric} (\d+)$", watched.metrics(), re.MULTILINE)
+        return int(value)
+
+    before = counted()
+    for _ in range(5):
+        for _ in range(10):
+            assert lab.registry("/v2/", account=None).status == 401
+        assert lab.registry("/v2/").status == 200
+        assert lab.registry("/v2/_catalog", account=("ci", CI)).status == 403
+        for account in (USER, "ci", typed):
+            assert lab.registry("/v2/team/app/tags/list", account=(account, "canary-guess")).status == 401
+    until(lambda: counted() >= before + 15, "the count of wrong passwords")
+    written = lab.kubectl(
+        "exec", "deployment/registry", "--container=metrics", "--", "sh", "-c", "cat /run/failed-logins/*"
+    )
+
+    assert counted() == before + 15
+    assert written.strip("\n") == ""
+
+
 Cause = Callable[[Watched], AbstractContextManager[None]]
+
+
+ESTIMATE = alerts.Watched(
+    namespace="default",
+    registry="registry",
+    in_folder=True,
+    encrypted=True,
+    collects=True,
+    counts_logins=False,
+    proof_minutes=1,
+).refused.replace("[5m]", WINDOW)
+"""Of failed logins, by the registry's own numbers, as a stack without rights has it."""
 
 
 @contextmanager
 def wrong_passwords(watched: Watched) -> Iterator[None]:
-    """Somebody guesses."""
+    """Somebody guesses, which the estimate shows as well."""
 
     def guess(_: int) -> None:
         watched.lab.registry("/v2/", account=(USER, "wrong-password"))
 
     with busy(1, guess):
+        until(lambda: watched.prometheus.ask(f"{ESTIMATE} > 0.2") != [], "failed logins in the estimate")
         yield
 
 

@@ -16,6 +16,7 @@ ALL: Final = Watched(
     in_folder=True,
     encrypted=True,
     collects=True,
+    counts_logins=True,
     proof_minutes=15,
 )
 ALWAYS: Final = {"PrivateRegistryDown", "PrivateRegistryErrors", "PrivateRegistryFailedLogins"}
@@ -31,6 +32,7 @@ def test_there_are_alerts_for_what_there_is() -> None:
     nothing = replace(ALL, in_folder=False, encrypted=False, collects=False, proof_minutes=0)
 
     assert names(nothing) == ALWAYS
+    assert names(replace(nothing, counts_logins=False)) == ALWAYS
     assert names(replace(nothing, in_folder=True)) == ALWAYS | {"PrivateRegistryStorageFull"}
     assert names(replace(nothing, encrypted=True)) == ALWAYS | {"PrivateRegistryCertificateEnds"}
     assert names(replace(nothing, collects=True)) == ALWAYS | {"PrivateRegistryCollectionLate"}
@@ -39,11 +41,30 @@ def test_there_are_alerts_for_what_there_is() -> None:
 
 def test_each_series_is_that_of_one_registry() -> None:
     """A Prometheus may watch several."""
-    texts = [alert.expression for alert in ALL.alerts()]
-    texts += [query for panel in panels(ALL) for query in panel.queries.values()]
+    for watched in (ALL, replace(ALL, counts_logins=False)):
+        texts = [alert.expression for alert in watched.alerts()]
+        texts += [query for panel in panels(watched) for query in panel.queries.values()]
+        for text in texts:
+            assert text.count("{") == text.count('{namespace="images",service="registry-metrics"') > 0
 
-    for text in texts:
-        assert text.count("{") == text.count('{namespace="images",service="registry-metrics"') > 0
+
+@pytest.mark.parametrize(
+    ("counts", "metric", "other"),
+    [
+        (True, "private_registry_failed_logins_total", "registry_http_requests_total"),
+        (False, "registry_http_requests_total", "private_registry_failed_logins_total"),
+    ],
+    ids=["with a door", "without"],
+)
+def test_failed_logins_are_counted_where_a_door_knows_them(*, counts: bool, metric: str, other: str) -> None:
+    """Alert and graph ask the same; the registry's own numbers hide few guesses among many clients."""
+    watched = replace(ALL, counts_logins=counts)
+    [alert] = [alert for alert in watched.alerts() if alert.name == "PrivateRegistryFailedLogins"]
+    [query] = [query for panel in panels(watched) if "logins" in panel.title for query in panel.queries.values()]
+
+    assert alert.expression == f"{query} > 0.2"
+    assert f"{metric}{{" in query
+    assert other not in query
 
 
 def test_each_alert_names_the_registry_and_a_next_step() -> None:

@@ -48,12 +48,12 @@ class Exporter:
 
     @contextmanager
     def writes(
-        self, *proofs: str, images: str = "", certificate: str = "", collects: str = ""
+        self, *proofs: str, images: str = "", certificate: str = "", collects: str = "", logins: str = ""
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Let it write every tenth of a second."""
         script = exporter._SCRIPT.replace("sleep 15", "sleep 0.1")
-        words = [str(self.run), images, certificate, collects, "5002", "5003", "127.0.0.1:5001/metrics", *proofs]
-        command = [*self.shell, "-c", script, "metrics", *words]
+        words = [str(self.run), images, certificate, collects, logins]
+        command = [*self.shell, "-c", script, "metrics", *words, "5002", "5003", "127.0.0.1:5001/metrics", *proofs]
         with subprocess.Popen(command, env={"PATH": self.path}, start_new_session=True) as process:
             try:
                 eventually((self.run / "metrics").exists)
@@ -130,6 +130,28 @@ def test_the_last_collection_is_when_the_registry_said_so(made: Exporter) -> Non
         (made.run / "collected").touch()
         os.utime(made.run / "collected", (1_700_000_000, 1_700_000_000))
         eventually(lambda: made.values()[name] == 1_700_000_000)
+
+
+def test_every_failed_login_is_counted_once(made: Exporter, tmp_path: Path) -> None:
+    """Also what nginx writes into a file that has just been moved away; and no file grows."""
+    folder = tmp_path / "logins"
+    folder.mkdir()
+
+    def write(number: int) -> None:
+        for _ in range(number):
+            with (folder / "at-5000").open("ab") as line:
+                time.sleep(0.0005)
+                line.write(b"\n")
+
+    name = "private_registry_failed_logins_total"
+    write(7)
+    with made.writes(logins=str(folder)):
+        assert made.values() == {name: 7}
+        write(1000)
+        eventually(lambda: made.values()[name] == 1007)
+        eventually(lambda: [path.stat().st_size for path in folder.iterdir()] == [0])
+        assert made.values() == {name: 1007}
+        assert f"# TYPE {name} counter\n" in (made.run / "metrics").read_text()
 
 
 def test_a_proof_is_as_old_as_its_last_report(made: Exporter) -> None:
