@@ -17,7 +17,7 @@ from lab.lifecycle import Lab
 from lab.ui import say
 from tests.live.harness import PROJECT, Node
 
-from . import dashboard, door, layers, memory, namespaces
+from . import abuse, dashboard, door, layers, memory, namespaces
 from .updates import Updates
 
 PARTS: dict[str, Callable[[Node, Path], None]] = {
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Node, Path], None]] = {
     "memory": memory.measure,
     "namespaces": namespaces.measure,
     "door": door.measure,
+    "abuse": abuse.measure,
     "dashboard": dashboard.draw,
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import re
 import ssl
 import statistics
 import time
@@ -21,7 +20,7 @@ from lab.images import NGINX
 from lab.topology import FIRST
 from lab.ui import say
 from tests.live.harness import PASSWORD, USER, Node, Stack
-from tests.live.observation import REGISTRY_PODS, registries, running
+from tests.live.observation import forget_peak, peak, readiness, registries, running
 from tests.live.registry_client import busy, credentials, network_of
 
 from . import layers
@@ -53,6 +52,11 @@ class Target:
     port: int
 
     @property
+    def namespace(self) -> str:
+        """Where it runs."""
+        return f"bench-{self.port}"
+
+    @property
     def address(self) -> str:
         """Where its clients are."""
         return f"localhost:{self.port}"
@@ -73,6 +77,17 @@ class Target:
 
 def measure(node: Node, folder: Path) -> None:
     """Measure and print it."""
+    with both(node, folder) as targets:
+        _heads(targets)
+        _layers(targets)
+        _memory(targets, folder)
+        _unknown(targets)
+        _flood(targets)
+
+
+@contextmanager
+def both(node: Node, folder: Path) -> Iterator[dict[str, Target]]:
+    """Have the two registries meanwhile, by name."""
     targets = {}
     for name, port in PORTS.items():
         namespace = f"bench-{port}"
@@ -87,11 +102,7 @@ def measure(node: Node, folder: Path) -> None:
             stack.set("rights.ci", "push *", path=True)
         stack.up()
         targets[name] = Target(stack, port)
-    _heads(targets)
-    _layers(targets)
-    _memory(targets, folder)
-    _unknown(targets)
-    _flood(targets)
+    yield targets
     for target in targets.values():
         target.stack.remove()
 
@@ -154,14 +165,12 @@ def _memory(targets: dict[str, Target], folder: Path) -> None:
     account.write_text(f'user = "{USER}:{PASSWORD}"\n')
     processes = [*registries(node), *running(node, "nginx: worker process")]
     for process in processes:
-        (process / "clear_refs").write_text("5")
+        forget_peak(process)
     script = slow_pulls(folder, account, target.authority, target.address, _PULLS)
     node.run(["bash", "-c", script], timeout=600)
     for process in processes:
-        peak = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
-        assert peak
         program = (process / "comm").read_text().strip()
-        say(f"{program + f', {_PULLS} pulls at a time':<58} {int(peak[1]) / 1024:6.0f} MiB at most")
+        say(f"{program + f', {_PULLS} pulls at a time':<58} {peak(process) / 2**20:6.0f} MiB at most")
 
 
 def _unknown(targets: dict[str, Target]) -> None:
@@ -182,10 +191,11 @@ def _unknown(targets: dict[str, Target]) -> None:
 def _flood(targets: dict[str, Target]) -> None:
     for name, target in targets.items():
         idle = _good_client(target, 10)
-        ready = _ready_since(target)
+        ready = readiness(target.stack.node, target.namespace)
         with _flooded(target):
             flooded = _good_client(target, _FLOOD)
-        flips = "readiness never changed" if _ready_since(target) == ready else "READINESS CHANGED"
+        same = readiness(target.stack.node, target.namespace) == ready
+        flips = "readiness never changed" if same else "READINESS CHANGED"
         say(f"{name}: 95th percentile {idle * 1000:.1f} ms idle, {flooded * 1000:.1f} ms in the flood; {flips}")
         _ratio(f"ratio, with {_FLOODING} clients guessing", flooded / idle, "at most 5")
 
@@ -213,14 +223,6 @@ def _flooded(target: Target) -> Iterator[None]:
         yield
     for connection in connections:
         connection.close()
-
-
-def _ready_since(target: Target) -> str:
-    [pod] = target.stack.node.get("pods", f"--selector={REGISTRY_PODS}", f"--namespace=bench-{target.port}")[
-        "items"
-    ]
-    [condition] = [item for item in pod["status"]["conditions"] if item["type"] == "Ready"]
-    return str(condition)
 
 
 def _in_turns(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 from lab.ui import say
 from tests.live import storage_kinds
 from tests.live.harness import CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
-from tests.live.observation import REGISTRY_PODS, only_pod, registries
+from tests.live.observation import REGISTRY_PODS, forget_peak, only_pod, peak, registries
 
 PUSHES: Final = 8
 PUSHED: Final = 1000
@@ -73,12 +72,8 @@ def slow_pulls(folder: Path, account: Path, authority: str, address: str, number
 
 def _report(node: Node, what: str, script: str, success: str) -> None:
     [process] = registries(node)
-    status = process / "status"
-    # The highest value so far is forgotten (proc(5)).
-    (process / "clear_refs").write_text("5")
+    forget_peak(process)
     ends = Counter(node.run(["bash", "-c", script], timeout=900).stdout.split())
-    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-    assert peak
     done = ends.pop(success, 0)
     other = f", others {dict(ends)}" if ends else ""
-    say(f"{what:<58} {int(peak[1]) / 1024:6.0f} MiB at most; {done} answered {success}{other}")
+    say(f"{what:<58} {peak(process) / 2**20:6.0f} MiB at most; {done} answered {success}{other}")

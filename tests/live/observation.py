@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,6 +71,25 @@ def registries(node: Node, command: str = "serve") -> list[Path]:
     return running(node, f"registry\0{command}\0")
 
 
+def forget_peak(process: Path) -> None:
+    """Let the most memory that a process has had count from now on (proc(5))."""
+    (process / "clear_refs").write_text("5")
+
+
+def peak(process: Path) -> int:
+    """The most memory that a process has had, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+def readiness(node: Node, namespace: str = "default") -> dict[str, Any]:
+    """Whether the registry's only Pod is Ready, and since when."""
+    pod = only_pod(node, REGISTRY_PODS, f"--namespace={namespace}")
+    [ready] = [condition for condition in pod["status"]["conditions"] if condition["type"] == "Ready"]
+    return dict(ready)
+
+
 def is_there(process: Process) -> bool:
     """Whether a process still has its place in /proc, if only to be reaped."""
     try:
@@ -78,9 +98,9 @@ def is_there(process: Process) -> bool:
         return False
 
 
-def only_pod(node: Node, selector: str) -> dict[str, Any]:
-    """The one Pod that a selector finds."""
-    pods = node.get("pods", f"--selector={selector}")["items"]
+def only_pod(node: Node, selector: str, *words: str) -> dict[str, Any]:
+    """The one Pod that a selector finds; `words` may name another namespace than default."""
+    pods = node.get("pods", f"--selector={selector}", *words)["items"]
     assert len(pods) == 1, [pod["metadata"]["name"] for pod in pods]
     found: dict[str, Any] = pods[0]
     return found

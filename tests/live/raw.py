@@ -28,12 +28,14 @@ class Raw:
     node: Node
     host: str
     port: int
+    protocols: Sequence[str] = ("h2", "http/1.1")
+    """Those that are offered; what is sent is always the second."""
     _context: ssl.SSLContext = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Read the CA where nodes have it."""
         self._context = ssl.create_default_context(cadata=self.node.path(CA_FILE).read_text())
-        self._context.set_alpn_protocols(["h2", "http/1.1"])
+        self._context.set_alpn_protocols(list(self.protocols))
         # A Service is asked by its IP address, which no certificate has.
         self._context.check_hostname = False
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
+from tests.live import abuse
 from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
-from tests.live.observation import MANIFEST
+from tests.live.observation import MANIFEST, forget_peak, peak, readiness, registries
+from tests.live.raw import Raw, basic
+from tests.live.registry_client import IMAGE_INDEX, Client, index_of
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ROUTES = (
@@ -210,3 +214,71 @@ def _put(lab: Node, path: str, body: str, media_type: str) -> int:
     words += ["--header", f"Content-Type: {media_type}", "--data-binary", body]
     words += ["--cacert", CA_FILE, f"https://{PUSH_ADDRESS}{path}"]
     return int(lab.run(words).stdout[-3:])
+
+
+ACCOUNT = basic(USER, PASSWORD)
+REPOSITORIES = "/data/registry/registry/docker/registry/v2/repositories"
+
+
+@pytest.fixture
+def raw(known: Known, lab: Node) -> Raw:
+    """The registry, for requests that no client sends."""
+    assert known
+    host, _, port = ADDRESS.partition(":")
+    # Without the door the registry would choose HTTP/2.
+    return Raw(lab, host, int(port), ["http/1.1"])
+
+
+def test_manifests_without_an_end_are_refused_and_take_little_memory(raw: Raw, lab: Node) -> None:
+    """The registry reads 4 MiB of each."""
+    [registry] = registries(lab)
+    forget_peak(registry)
+    answers = abuse.endless_manifests(raw.connected, ACCOUNT, "endless", clients=20, at_most=1 << 30)
+
+    assert {answer[:3] for answer in answers} == {"400"}
+    assert {"request body too large" in answer for answer in answers} == {True}
+    assert answers.total() == 20
+    assert peak(registry) < 512 << 20
+
+
+def test_a_manifest_just_below_the_limit_is_taken(known: Known, lab: Node) -> None:
+    """An index of thousands of images."""
+    client = Client(lab)
+    index = index_of(known.digest, size=4 << 20)
+    reply = client.push_manifest("alpine_test", "large", index, IMAGE_INDEX)
+    pulled = client.manifest("alpine_test", "large")
+    client.close()
+
+    assert 4_190_000 < len(index) <= 4 << 20
+    assert reply.status == 201
+    assert pulled.body == index
+
+
+def test_nobody_is_given_more_than_a_thousand_names_at_a_time(raw: Raw, lab: Node) -> None:
+    """The registry makes room for as many as are asked for, before it looks what there is."""
+    for number in range(1001):
+        lab.path(f"{REPOSITORIES}/many/{number:04}/_manifests").mkdir(parents=True)
+    whole = raw.ask("GET", "/v2/_catalog?n=1000", [ACCOUNT])
+    replies = [raw.ask("GET", f"/v2/_catalog?n={number}", [ACCOUNT]) for number in (1001, 1_000_000_000)]
+    shutil.rmtree(lab.path(f"{REPOSITORIES}/many"))
+
+    assert len(json.loads(whole.body)["repositories"]) == 1000
+    assert "link" in whole.headers
+    assert [reply.status for reply in replies] == [400, 400]
+    assert all(b"PAGINATION_NUMBER_INVALID" in reply.body for reply in replies)
+
+
+def test_slow_clients_take_nothing_from_others(raw: Raw, lab: Node) -> None:
+    """They stay for as long as they like: the registry has no limit of time, and none can be set."""
+    client, before = Client(lab), readiness(lab)
+    sending = abuse.bodies(client, "slow", ACCOUNT, 20)
+    reading = abuse.readers(client, "slow", ACCOUNT, 20, size=16 << 20)
+    with (
+        abuse.Slow.beginning(raw.connected, [abuse.HEAD] * 20, sends=b"a") as heads,
+        abuse.Slow.beginning(raw.connected, sending, sends=b"a") as slow_bodies,
+        abuse.Slow.beginning(raw.connected, reading) as slow_readers,
+    ):
+        assert {client.manifest("alpine_test", "test_1.0").status for _ in range(100)} == {200}
+        assert [len(slow.connections) for slow in (heads, slow_bodies, slow_readers)] == [20, 20, 20]
+        assert readiness(lab) == before
+    client.close()

@@ -15,11 +15,12 @@ import pytest
 
 from lab import parts
 from lab.images import NGINX
+from tests.live import abuse
 from tests.live.harness import ADDRESS, CA_FILE, PASSWORD, PUSH_ADDRESS, USER, Node, Stack
-from tests.live.observation import until
+from tests.live.observation import forget_peak, peak, readiness, registries, running, until
 from tests.live.raw import Raw, basic
 from tests.live.refusals import crane, docker, documented, printed
-from tests.live.registry_client import Client, Image, Reply, digest_of, place_of
+from tests.live.registry_client import IMAGE_INDEX, Client, Image, Reply, digest_of, index_of, place_of
 
 OWN, OWN2, SECRET, ABSENT = "team-a/app", "team-a/app2", "team-b/secret", digest_of(b"absent")
 RIGHTS = {
@@ -698,3 +699,61 @@ def test_the_log_of_requests_tells_who_did_what_and_no_password(door: Door, lab:
         *[each.split()[-1] for each in door.accounts.values()],
     ):
         assert canary not in everything
+
+
+def test_manifests_without_an_end_are_refused_and_take_little_memory(door: Door, lab: Node) -> None:
+    """Nginx keeps nothing of them, and hands on what the registry says after 4 MiB of each."""
+    processes = [*registries(lab), *running(lab, "nginx: worker process")]
+    for process in processes:
+        forget_peak(process)
+    answers = abuse.endless_manifests(
+        door.raw.connected, door.accounts["ci"], "team-a/endless", clients=20, at_most=1 << 30
+    )
+
+    assert {answer[:3] for answer in answers} == {"400"}
+    assert {"request body too large" in answer for answer in answers} == {True}
+    assert answers.total() == 20
+    assert sum(peak(process) for process in processes) < 576 << 20
+
+
+def test_a_manifest_just_below_the_limit_is_taken(door: Door, lab: Node) -> None:
+    """An index of thousands of images."""
+    client = Client(lab, account=("ci", PASSWORDS["ci"]))
+    index = index_of(door.own.digest, size=4 << 20)
+    reply = client.push_manifest(OWN, "large", index, IMAGE_INDEX)
+    client.close()
+
+    assert 4_190_000 < len(index) <= 4 << 20
+    assert reply.status == 201
+
+
+@pytest.mark.parametrize(
+    ("account", "said"), [("auditor", (400, "PAGINATION_NUMBER_INVALID")), ("ci", (403, "DENIED"))]
+)
+def test_nobody_is_given_a_huge_catalog(door: Door, account: str, said: tuple[int, str]) -> None:
+    """A thousand names at a time, and none without the right."""
+    for number in (1001, 1_000_000_000):
+        reply = door.ask(account, "GET", f"/v2/_catalog?n={number}")
+        assert (reply.status, json.loads(reply.body)["errors"][0]["code"]) == said
+
+
+def test_who_is_slow_without_an_account_is_cut_and_with_one_is_not(door: Door, lab: Node) -> None:
+    """A push over a bad line is slow as well. Others notice neither."""
+    ci, before = door.accounts["ci"], readiness(lab)
+    client = Client(lab, account=("ci", PASSWORDS["ci"]))
+    sending = abuse.bodies(client, OWN, ci, 20)
+    reading = abuse.readers(client, OWN, ci, 20, size=16 << 20)
+    with (
+        abuse.Slow.beginning(door.raw.connected, sending, sends=b"a") as slow_bodies,
+        abuse.Slow.beginning(door.raw.connected, reading) as slow_readers,
+        abuse.Slow.beginning(door.raw.connected, [abuse.HEAD] * 20, sends=b"a") as heads,
+    ):
+
+        def all_heads_are_cut() -> bool:
+            assert client.manifest(OWN, "v1").status == 200
+            return len(heads.cut) == 20
+
+        until(all_heads_are_cut, "slow heads to be cut")
+        assert [len(slow.connections) for slow in (slow_bodies, slow_readers)] == [20, 20]
+        assert readiness(lab) == before
+    client.close()
