@@ -81,9 +81,9 @@ def test_nothing_but_metrics_is_served(watched: Watched, path: str) -> None:
 
 
 def test_the_debug_server_and_the_public_port_show_nothing(watched: Watched) -> None:
-    """The one is reached from nowhere, and the other has no such page."""
+    """The one is reached from nowhere, and at the other such a page is nobody's right."""
     assert watched.metrics(port=5001).endswith("\n000")
-    assert watched.lab.registry("/metrics").status == 404
+    assert watched.lab.registry("/metrics").status == 403
 
 
 def test_metrics_alerts_and_dashboard_hold_no_secret(watched: Watched) -> None:
