@@ -14,6 +14,7 @@ from .access.service_accounts import service_accounts
 from .cluster.checkov import of_place
 from .cluster.conflicts import Folder, Port
 from .cluster.diagnosis import Explain, bound
+from .cluster.own_namespace import own_namespace
 from .cluster.ownership import Ownership, Wanted
 from .cluster.situation import Situation
 from .cluster.taints import Ask, Taints
@@ -23,6 +24,7 @@ from .monitoring.objects import metrics_service, monitor
 from .network.nodes import check_nodes
 from .network.policies import policies
 from .nodes.node_trust import NodeTrust
+from .nodes.pod_security import pod_security_level
 from .proof import continuing
 from .proof.image_proof import ImageProof
 from .proof.stored_image import StoredImage
@@ -97,6 +99,10 @@ class PrivateRegistry(pulumi.ComponentResource):
         ownership = Ownership(name, self, wanted, ask)
         explained = of_place(policed=bool(settings.network.network_addresses))
         child = pulumi.ResourceOptions(parent=self, transformations=[ownership.mark, explained])
+        if cluster.create_namespace:
+            level = pod_security_level(exposure, storage, tls, nodes)
+            after = own_namespace(name, cluster.namespace, level, child)
+            child = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(transformations=[after]))
         bounded = pulumi.ResourceOptions.merge(
             child, pulumi.ResourceOptions(custom_timeouts=cluster.time_limit, hooks=bound(hook))
         )
@@ -201,7 +207,9 @@ class PrivateRegistry(pulumi.ComponentResource):
             if access.pull_service_accounts:
                 # Without the mark of ours: they are those of others.
                 own = pulumi.ResourceOptions(parent=self, custom_timeouts=cluster.time_limit, hooks=bound(hook))
-                service_accounts(name, access, dict(zip(namespaces, secrets, strict=True)), ask, own)
+                made_here = cluster.namespace if cluster.create_namespace else ""
+                by_namespace = dict(zip(namespaces, secrets, strict=True))
+                service_accounts(name, access, by_namespace, made_here, ask, own)
             self.proof = ImageProof(
                 f"{name}-proof",
                 proof,

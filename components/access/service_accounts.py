@@ -24,15 +24,17 @@ def service_accounts(
     name: str,
     access: Access,
     secrets: Mapping[str, pulumi.Resource],
+    made_here: str,
     ask: Ask | None,
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Declare the change of each ServiceAccount in each namespace; `secrets` are the pull secrets by namespace.
 
-    With `ask`, they are looked at first. Raises RunError for what cannot be changed.
+    With `ask`, they are looked at first. Raises RunError for what cannot be changed. The namespace `made_here` may
+    not be there yet.
     """
     if ask:
-        _check(access, list(secrets), ask)
+        _check(access, list(secrets), made_here, ask)
     for namespace, secret in secrets.items():
         for account in access.pull_service_accounts:
             kubernetes.core.v1.ServiceAccountPatch(
@@ -43,7 +45,7 @@ def service_accounts(
             )
 
 
-def _check(access: Access, namespaces: Sequence[str], ask: Ask) -> None:
+def _check(access: Access, namespaces: Sequence[str], made_here: str, ask: Ask) -> None:
     problems = Problems()
     for position, account in enumerate(access.pull_service_accounts):
         setting = f"pullServiceAccounts[{position}]"
@@ -54,7 +56,9 @@ def _check(access: Access, namespaces: Sequence[str], ask: Ask) -> None:
             pulumi.log.warn(f"ServiceAccounts called {account} were not looked at: {problem}")
             continue
         there = {item["metadata"]["namespace"]: item for item in items}
-        missing = [namespace for namespace in namespaces if namespace not in there]
+        # Kubernetes makes this one in each new namespace.
+        coming = made_here if account == "default" else ""
+        missing = [namespace for namespace in namespaces if namespace not in there and namespace != coming]
         remove = f"`pulumi config rm --path '{setting}'`"
         with problems.caught(setting, f"`kubectl create serviceaccount {account}` in each of them, or {remove}"):
             if missing:

@@ -15,8 +15,10 @@ from ..sections import config_set
 OWNER: Final = "private-registry/owner"
 """The annotation that names the stack and component that made an object. It never changes."""
 
-CLAIM: Final = "PersistentVolumeClaim"
-"""The one kind of ours that stays when a stack is destroyed."""
+NAMESPACE: Final = "Namespace"
+
+KEPT: Final = ("PersistentVolumeClaim", NAMESPACE)
+"""Kinds of ours that stay when a stack is destroyed."""
 
 Object = Mapping[str, Any]
 """An object of the cluster, as Kubernetes gives it in JSON."""
@@ -37,7 +39,7 @@ class Place:
         return cls(item["kind"], metadata.get("namespace", ""), metadata["name"])
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
     @property
     def typed(self) -> str:
@@ -101,10 +103,10 @@ def foreign(taken: Mapping[Place, Object], owner: str, instance: str) -> list[Pl
 def _is_of(item: Object, owner: str, place: Place) -> bool:
     """Whether a marked object is this owner's.
 
-    A claim may be of the same stack before it was destroyed, which had another random part.
+    What stays may be of the same stack before it was destroyed, which had another random part.
     """
     given = owner_of(item)
-    return given == owner or (place.kind == CLAIM and readable(given) == readable(owner))
+    return given == owner or (place.kind in KEPT and readable(given) == readable(owner))
 
 
 def in_the_way(place: Place, item: Object, pull_secret_name: str, stack: str) -> str:
@@ -112,6 +114,10 @@ def in_the_way(place: Place, item: Object, pull_secret_name: str, stack: str) ->
 
     `stack` is ours.
     """
+    if place.kind == NAMESPACE:
+        # Its removal would be that of all that is in it.
+        other = config_set("namespace <name>")
+        return f"{place} {_whose(item)}: `pulumi config rm createNamespace` uses it as it is; {other} names another"
     return f"{place} {_whose(item)}: {_elsewhere(place, pull_secret_name)}; {_removal(item, stack)}"
 
 
@@ -248,12 +254,23 @@ def _writers(item: Object) -> list[str]:
 
 def missing(namespaces: Mapping[str, str], found: Iterable[Object]) -> list[str]:
     """Say which namespaces do not exist; each comes with the setting that names another one."""
-    existing = {item["metadata"]["name"] for item in found if item["kind"] == "Namespace"}
+    existing = {item["metadata"]["name"] for item in found if item["kind"] == NAMESPACE}
     return [
         f"namespace {name} does not exist: `kubectl create namespace {name}` makes it; {config_set(setting)} "
         "names another"
         for name, setting in namespaces.items()
         if name not in existing
+    ]
+
+
+def ending(namespaces: Mapping[str, str], found: Iterable[Object]) -> list[str]:
+    """Say which namespaces are being deleted, and take no new objects."""
+    return [
+        f"namespace {name} is being deleted: `kubectl wait --for=delete namespace/{name}` ends when it is gone; "
+        f"{config_set(namespaces[name])} names another"
+        for item in found
+        if item["kind"] == NAMESPACE and "deletionTimestamp" in item["metadata"]
+        for name in [item["metadata"]["name"]]
     ]
 
 

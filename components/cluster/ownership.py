@@ -12,19 +12,21 @@ import json
 import secrets
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
 
 from .conflicts import (
-    CLAIM,
+    KEPT,
+    NAMESPACE,
     OWNER,
     Folder,
     Object,
     Place,
     Port,
+    ending,
     foreign,
     holders,
     in_the_way,
@@ -113,9 +115,9 @@ class Ownership:
             return None
         props: dict[str, Any] = dict(args.props)
         metadata = props["metadata"]
-        self._places.append(Place(_kind(args.type_), metadata["namespace"], metadata["name"]))
+        self._places.append(_place(args.type_, metadata))
         props["metadata"] = self._marked(metadata)
-        template = props.get("spec", {}).get("template")
+        template = (props.get("spec") or {}).get("template")
         if template:
             # The Pods too: one that has our host port must be told from another's.
             marked = {**template, "metadata": self._marked(template.get("metadata", {}))}
@@ -173,7 +175,7 @@ class Ownership:
             return
         refused = findings.refused
         if metadata and not refused:
-            place = Place(_kind(args.type), metadata["namespace"], metadata["name"])
+            place = _place(args.type, metadata)
             if place in findings.taken:
                 refused = await self._settle(place, findings.taken[place])
         if refused and refused is findings.refused and self._was_refused:
@@ -186,8 +188,8 @@ class Ownership:
         """Decide on what is at a place where Pulumi creates an object, so that the state does not have it there."""
         words = [place.typed, f"--namespace={place.namespace}"]
         if owner_of(item):
-            # A claim has the images, and stayed when the stack was destroyed.
-            if place.kind != CLAIM and not pulumi.runtime.is_dry_run():
+            # What stayed when the stack was destroyed has the images, or what others made.
+            if place.kind not in KEPT and not pulumi.runtime.is_dry_run():
                 await self._remove(place)
             return []
         if pulumi.runtime.is_dry_run():
@@ -231,7 +233,10 @@ class Ownership:
             pods, wanted.of_the_node, owner, wanted.namespace, selector("registry", self._name), self._stack
         )
         if not (wanted.namespaces_are_made_here and pulumi.runtime.is_dry_run()):
-            refused += missing(self._namespaces(), found)
+            namespaces = self._namespaces()
+            refused += ending(namespaces, found)
+            made = {place.name for place in self._places if place.kind == NAMESPACE}
+            refused += missing({name: namespaces[name] for name in namespaces if name not in made}, found)
         return _Findings(taken, refused)
 
     def _namespaces(self) -> dict[str, str]:
@@ -302,6 +307,7 @@ class Ownership:
         return await asyncio.to_thread(self._ask, words)
 
 
-def _kind(type_: str) -> str:
-    """Give the kind of a type of the provider, such as kubernetes:core/v1:Secret."""
-    return type_.rpartition(":")[2]
+def _place(type_: str, metadata: Mapping[str, Any]) -> Place:
+    """Give the place of an object by its type, such as kubernetes:core/v1:Secret, and metadata."""
+    kind = type_.rpartition(":")[2].removesuffix("Patch")
+    return Place(kind, metadata.get("namespace", ""), metadata["name"])

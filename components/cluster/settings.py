@@ -14,12 +14,18 @@ class Cluster:
     """The registry's place in the cluster."""
 
     namespace: str = "default"
+    create_namespace: bool = False
     timeout_seconds: int = 120
 
     def check(self, problems: Problems) -> None:
         """Report what cannot work."""
         with problems.caught("namespace", config_set("namespace default")):
             check_namespace(self.namespace)
+        with problems.caught(
+            "createNamespace", f"{config_set('namespace <name>')}, or `pulumi config rm createNamespace`"
+        ):
+            if self.create_namespace and (self.namespace == "default" or self.namespace.startswith("kube-")):
+                raise ValueError(f"must not be true while namespace is {self.namespace}, which is Kubernetes' own")
         with problems.caught("timeoutSeconds", config_set("timeoutSeconds 120")):
             if not 5 <= self.timeout_seconds <= 3600:
                 raise ValueError(f"must be from 5 to 3600 seconds, got {self.timeout_seconds}")

@@ -28,6 +28,8 @@ class Cluster:
     def __init__(self, **namespaces: dict[str, dict[str, Any]]) -> None:
         """Namespaces have their objects' annotations by kind/name."""
         self.namespaces = namespaces
+        self.of_namespaces: dict[str, dict[str, Any]] = {}
+        """What else the metadata of a namespace has."""
         self.pods: list[dict[str, Any]] = []
         self.asked: list[list[str]] = []
         self.refuses: dict[str, KubectlError] = {}
@@ -52,8 +54,10 @@ class Cluster:
             held.pop(words[1])
             return ""
         found = [_object(word, namespace, held[word]) for word in words if word in held]
-        if f"namespace/{namespace}" in words and namespace in self.namespaces:
-            found.append({"kind": "Namespace", "metadata": {"name": namespace}})
+        for name in self.namespaces:
+            if f"namespace/{name}" in words:
+                more = self.of_namespaces.get(name, {})
+                found.append({"kind": "Namespace", "metadata": {"name": name, **more}})
         # As kubectl: nothing, one object, or a list.
         return json.dumps(found[0] if len(found) == 1 else {"items": found}) if found else ""
 
@@ -130,7 +134,9 @@ def _creation(typed: str, owner: str) -> pulumi.ResourceHookArgs:
     kind, _, name = typed.partition("/")
     if kind == "Stash":
         return pulumi.ResourceHookArgs("urn", "", name, "pulumi:index:Stash", new_inputs={"input": ""})
-    metadata = {"name": name, "namespace": "default", "annotations": {ANNOTATION: owner}}
+    metadata = {"name": name, "annotations": {ANNOTATION: owner}}
+    if kind != "NamespacePatch":
+        metadata |= {"namespace": "default"}
     return pulumi.ResourceHookArgs("urn", "", name, f"kubernetes:x/v1:{kind}", new_inputs={"metadata": metadata})
 
 
@@ -241,6 +247,50 @@ def test_f12_missing_namespaces_are_refused(guarded: Any) -> None:  # noqa: ANN4
     with pytest.raises(RuntimeError, match="namespace team-a does not exist: "):
         guarded(cluster, **values)("Stash/registry-owner")
     guarded(cluster, made_here=True, **values)("Stash/registry-owner")
+
+
+OWN = {"namespace": "own", "create_namespace": True, "pull_namespaces": ("own",)}
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_namespace_that_the_stack_makes_need_not_be_there(guarded: Any, *, preview: bool) -> None:  # noqa: ANN401
+    """Any other has to."""
+    create = guarded(Cluster(), preview=preview, **OWN)
+    create("Stash/registry-owner", "NamespacePatch/own")
+
+    with pytest.raises(RuntimeError, match="namespace team-a does not exist: "):
+        guarded(Cluster(), **{**OWN, "pull_namespaces": ("own", "team-a")})("Stash/registry-owner")
+
+
+def test_a_namespace_that_the_stack_left_is_taken(guarded: Any) -> None:  # noqa: ANN401
+    """By the next one of the same name, or by an `up` after one that was killed; nothing is removed."""
+    for owner in (OWNER, OWNER.partition("#")[0] + "#fedcba9876543210"):
+        cluster = Cluster(own={})
+        cluster.of_namespaces = {"own": {"annotations": {ANNOTATION: owner}}}
+        guarded(cluster, preview=False, **OWN)("Stash/registry-owner", "NamespacePatch/own")
+        assert cluster.deleted == []
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize("is_up", [True, False])
+def test_a_namespace_of_others_is_not_taken(guarded: Any, *, is_up: bool, preview: bool) -> None:  # noqa: ANN401
+    """Neither by a new stack nor by one that is up in it."""
+    cluster = Cluster(own={"service/registry": MARKED} if is_up else {})
+    create = guarded(cluster, preview=preview, **OWN)
+
+    with pytest.raises(RuntimeError, match="Namespace own was made by somebody else: `pulumi config rm"):
+        create("NamespacePatch/own")
+    assert cluster.deleted == []
+
+
+@pytest.mark.parametrize("values", [OWN, {**OWN, "create_namespace": False}], ids=["made", "found"])
+def test_a_namespace_that_is_being_deleted_is_refused(guarded: Any, values: dict[str, Any]) -> None:  # noqa: ANN401
+    """It takes nothing any more."""
+    cluster = Cluster(own={})
+    cluster.of_namespaces = {"own": {"annotations": MARKED, "deletionTimestamp": "2026-11-26T00:00:00Z"}}
+
+    with pytest.raises(RuntimeError, match="namespace own is being deleted: "):
+        guarded(cluster, **values)("Stash/registry-owner")
 
 
 @pytest.mark.parametrize("forbidden", [False, True], ids=["allowed", "forbidden"])

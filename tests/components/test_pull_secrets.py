@@ -233,3 +233,12 @@ def test_a_service_account_that_cannot_be_changed_is_refused(accounts: list[dict
 def test_a_service_account_that_has_it_is_no_problem(ask: Any) -> None:  # noqa: ANN401 - kinds of Ask
     """Nor is one that cannot be looked at: the API server then decides."""
     assert declared(pull_service_accounts=("default",), ask=ask).all("kubernetes:core/v1:ServiceAccountPatch")
+
+
+def test_the_default_account_of_a_namespace_that_the_stack_makes_need_not_be_there() -> None:
+    """Kubernetes makes it in each new namespace; no other one."""
+    values: dict[str, Any] = {"namespace": "own", "create_namespace": True, "pull_namespaces": ("own",)}
+
+    declared(**values, pull_service_accounts=("default",), ask=Cluster([], []))
+    with pytest.raises(SettingsError, match='must be in each namespace, got "builder", which own lack; fix: '):
+        declared(**values, pull_service_accounts=("builder",), ask=Cluster([], []))

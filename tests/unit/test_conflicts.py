@@ -11,6 +11,7 @@ from components.cluster.conflicts import (
     Folder,
     Place,
     Port,
+    ending,
     foreign,
     holders,
     in_the_way,
@@ -173,6 +174,28 @@ def test_f10_a_stack_of_our_own_name_gets_no_command_that_would_destroy_ours() -
     )
 
 
+def test_a_namespace_of_others_is_used_and_never_removed() -> None:
+    """All that is in it would go with it."""
+    place = Place("Namespace", "", "images")
+
+    assert in_the_way(place, item(place, writers=("kubectl-create",)), "regcred", STACK) == (
+        "Namespace images was made by kubectl-create: `pulumi config rm createNamespace` uses it as it is; "
+        "`pulumi config set namespace <name>` names another"
+    )
+
+
+@pytest.mark.parametrize(
+    "place", [Place("Namespace", "", "images"), Place("PersistentVolumeClaim", "images", "data")]
+)
+def test_what_stays_is_ours_after_destroy_too(place: Place) -> None:
+    """Then the mark has another random part."""
+    left = f"{OURS.partition('#')[0]}#fedcba9876543210"
+
+    assert foreign({place: item(place, owner=left)}, OURS, "registry") == []
+    assert foreign({place: item(place, owner=THEIRS)}, OURS, "registry") == [place]
+    assert foreign({REGISTRY: item(owner=left)}, OURS, "registry") == [REGISTRY]
+
+
 def pod(
     port: dict[str, Any],
     *,
@@ -270,6 +293,22 @@ def test_f12_missing_namespaces_are_named_with_their_setting() -> None:
         (
             "namespace team-b does not exist: `kubectl create namespace team-b` makes it; "
             "`pulumi config set --path 'pullNamespaces[0]' <name>` names another"
+        )
+    ]
+
+
+def test_a_namespace_that_is_being_deleted_is_named_with_its_setting() -> None:
+    """It takes no new objects."""
+    found = [
+        {"kind": "Namespace", "metadata": {"name": "images", "deletionTimestamp": "2026-11-26T00:00:00Z"}},
+        {"kind": "Namespace", "metadata": {"name": "team-a"}},
+        item(Place("Secret", "team-a", "regcred"), deletionTimestamp="2026-11-26T00:00:00Z"),
+    ]
+
+    assert ending({"images": "namespace <name>", "team-a": "--path 'pullNamespaces[0]' <name>"}, found) == [
+        (
+            "namespace images is being deleted: `kubectl wait --for=delete namespace/images` ends when it is gone; "
+            "`pulumi config set namespace <name>` names another"
         )
     ]
 

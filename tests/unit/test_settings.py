@@ -84,6 +84,16 @@ def test_a_secret_is_text_or_an_output() -> None:
                 'got "A"; fix: `pulumi config set namespace default`'
             ),
         ),
+        *(
+            (
+                {"namespace": name, "create_namespace": True},
+                (
+                    f"createNamespace must not be true while namespace is {name}, which is Kubernetes' own; fix: "
+                    "`pulumi config set namespace <name>`, or `pulumi config rm createNamespace`"
+                ),
+            )
+            for name in ("default", "kube-system")
+        ),
         (
             {"image": "registry:2"},
             (
