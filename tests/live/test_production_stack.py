@@ -34,7 +34,6 @@ SECRETS = {"password": PASSWORD, "s3AccessKey": ACCESS_KEY, "s3SecretKey": SECRE
 def production(lab: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """That stack, up."""
     folder: Path = tmp_path_factory.mktemp("production")
-    lab.kubectl("create", "namespace", NAMESPACE)
     with S3.running(lab), load_balancer.running(lab):
         stack = replace(Stack.make(lab, folder), name="prod")
         stack.pulumi("stack", "init", "prod")
