@@ -149,6 +149,8 @@ write() {
   mv "$run/metrics.new" "$run/metrics"
 }
 
+# Until nginx runs. The first process of a container is not even ended by a signal that it does not take.
+trap 'exit 0' TERM QUIT INT
 mkdir -p "$run/temporary"
 touch "$run/reports"
 configuration "$@" > "$run/nginx.conf"

@@ -32,6 +32,8 @@ follow() {
 touch "$run/serving"
 cp "$door/version" "$run/"
 trap 'rm -f "$run/serving"' EXIT
+# Until nginx runs. The first process of a container is not even ended by a signal that it does not take.
+trap 'exit 0' TERM QUIT INT
 was=$(versions "$@")
 nginx -e stderr -c "$door/nginx.conf" &
 server=$!
