@@ -91,9 +91,8 @@ def pulled(lab: Node) -> set[tuple[str, str]]:
 
 def unrelated(lab: Node) -> dict[str, Any]:
     """What must go on as it is: each node's containerd with its start, and a Pod on each that is nobody's."""
-    script = (
-        'for process in $(pgrep -x containerd); do echo "$process $(cut -d " " -f 22 /proc/$process/stat)"; done'
-    )
+    # The oldest: what it starts has its name for a moment.
+    script = 'process="$(pgrep -o -x containerd)"; echo "$process $(cut -d " " -f 22 "/proc/$process/stat")"'
     engines = {f"containerd of {node}": lab.run(["sh", "-c", script], node=node).stdout for node in NODES}
     pods = lab.get("pods", "--selector=app=bystander")["items"]
     return engines | {pod["metadata"]["name"]: pod["status"]["containerStatuses"] for pod in pods}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,7 +59,8 @@ class Exporter:
                 eventually((self.run / "metrics").exists)
                 yield process
             finally:
-                if process.poll() is None:
+                # What writes outlives the script, which is a container's first process elsewhere.
+                with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
 
     def values(self) -> dict[str, int]:
