@@ -219,7 +219,7 @@ def _flooded(target: Target) -> Iterator[None]:
     def guess(number: int) -> None:
         assert _ask(connections[number], ("ci", "wrong-password")) in {401, 429}
 
-    with busy(_FLOODING, guess):
+    with busy(_FLOODING, guess, pause=0):
         yield
     for connection in connections:
         connection.close()

@@ -49,14 +49,14 @@ def _enter(namespace: int) -> None:
 
 
 @contextmanager
-def busy(clients: int, work: Callable[[int], None]) -> Iterator[None]:
+def busy(clients: int, work: Callable[[int], None], pause: float = _PAUSE) -> Iterator[None]:
     """Have clients work meanwhile, over and over, a thread each; `work` is given the client's number."""
     stop = threading.Event()
 
     def again_and_again(number: int) -> None:
         work(number)
         # Without a pause they take the core that what they watch needs.
-        while not stop.wait(_PAUSE):
+        while not stop.wait(pause):
             work(number)
 
     threads = [threading.Thread(target=again_and_again, args=(number,)) for number in range(clients)]
