@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -31,12 +32,8 @@ def pull_secrets(
     `passwords` are those of `Access.accounts`. Another account comes only `seconds` after what `opts` depend on:
     until then, Pods of the registry that do not know it may still be asked.
     """
-
-    async def wait(args: pulumi.ResourceHookArgs) -> None:
-        await until_known(args, seconds)
-
     if seconds:
-        hook = pulumi.ResourceHook(f"{name}-pull-account", wait)
+        hook = pulumi.ResourceHook(f"{name}-pull-account", UntilKnown(seconds).wait)
         hooks = pulumi.ResourceHookBinding(before_update=[hook])
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks))
     content = passwords.apply(
@@ -59,15 +56,25 @@ def pull_secrets(
     ]
 
 
-async def until_known(args: pulumi.ResourceHookArgs, seconds: float) -> None:
-    """Wait before a pull secret is updated, if it gets another account."""
-    before, now = _account(args.old_inputs), _account(args.new_inputs)
-    if before and before != now:
-        pulumi.log.info(
-            f"the pull secret gets account {now} in place of {before}: waiting {seconds} s, until each Pod of the "
-            "registry that may be asked knows it"
-        )
-        await asyncio.sleep(seconds)
+@dataclass
+class UntilKnown:
+    """One wait for the pull secrets of all namespaces: Pulumi updates only some at a time."""
+
+    seconds: float
+    _over: asyncio.Future[None] | None = field(default=None, init=False)
+
+    async def wait(self, args: pulumi.ResourceHookArgs) -> None:
+        """Wait before a pull secret is updated, if it gets another account."""
+        before, now = _account(args.old_inputs), _account(args.new_inputs)
+        if not before or before == now:
+            return
+        if self._over is None:
+            pulumi.log.info(
+                f"the pull secret gets account {now} in place of {before}: waiting {self.seconds} s, until each "
+                "Pod of the registry that may be asked knows it"
+            )
+            self._over = asyncio.ensure_future(asyncio.sleep(self.seconds))
+        await self._over
 
 
 def _account(inputs: Mapping[str, Any] | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.access.pull_secrets import until_known
+from components.access.pull_secrets import UntilKnown
 from components.cluster.kubectl import KubectlError
 from components.problems import SettingsError
 from tests.components.declaration import DEPLOYMENT, PASSWORD, SECRET, declared
@@ -92,18 +92,23 @@ def test_where_pods_overlap_another_account_is_waited_with() -> None:
 
 
 def updated(before: dict[str, str], account: str) -> str:
-    """What is said before an update of a pull secret with these annotations, which then has that account."""
+    """What is said before three pull secrets with these annotations are updated, and then have that account."""
     said: list[str] = []
     new = {"metadata": {"annotations": {"private-registry/account": account}}}
     args = pulumi.ResourceHookArgs("", "", "", "", new, {"metadata": {"annotations": before}})
+
+    async def of_all(namespaces: int) -> None:
+        known = UntilKnown(0)
+        await asyncio.gather(*(known.wait(args) for _ in range(namespaces)))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pulumi.log, "info", said.append)
-        asyncio.run(until_known(args, 0))
+        asyncio.run(of_all(3))
     return "".join(said)
 
 
 def test_another_account_is_told_of() -> None:
-    """As what takes so long."""
+    """As what takes so long, and once for all of them, since it is one wait."""
     assert updated({"private-registry/account": "old"}, "new") == (
         "the pull secret gets account new in place of old: waiting 0 s, until each Pod of the registry that may be "
         "asked knows it"
