@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import statistics
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,11 +13,12 @@ from typing import Final
 from lab.ui import say
 from tests.live import abuse
 from tests.live.harness import Node
-from tests.live.observation import REGISTRY_PODS, forget_peak, only_pod, peak, readiness, registries, running
+from tests.live.observation import REGISTRY_PODS, only_pod, readiness, registries, running
 from tests.live.raw import basic
 from tests.live.registry_client import Client, busy
 
-from .door import ACCOUNT, Target, both
+from .door import ACCOUNT, Target, both, percentile_95
+from .memory import peaks
 
 _CLIENTS: Final = 20
 _MANIFEST: Final = 1 << 30
@@ -47,14 +47,13 @@ def measure(node: Node, folder: Path) -> None:
 def _good_client(target: Target, seconds: float) -> float:
     """The 95th percentile of the times in which a client has a manifest."""
     client = Client(target.stack.node, target.address, ACCOUNT, target.authority)
-    times, ends = [], time.monotonic() + seconds
-    while time.monotonic() < ends:
-        started = time.monotonic()
+
+    def ask() -> None:
         assert client.manifest("alpine_test", "test_1.0").status == 200
-        times.append(time.monotonic() - started)
-        time.sleep(0.02)
+
+    took = percentile_95(ask, seconds)
     client.close()
-    return statistics.quantiles(times, n=20)[-1]
+    return took
 
 
 def _beside(what: str, target: Target, others: AbstractContextManager[object] | None = None) -> None:
@@ -82,22 +81,13 @@ def _processes(target: Target) -> list[Path]:
     return [process for process in found if pod in (process / "cgroup").read_text()]
 
 
-def _memory(processes: Sequence[Path]) -> None:
-    for process in processes:
-        program = (process / "comm").read_text().strip()
-        say(f"{program + ' meanwhile':<70} {peak(process) / 2**20:8.0f} MiB at most")
-
-
 def _manifests(target: Target) -> None:
-    processes = _processes(target)
-    for process in processes:
-        forget_peak(process)
-    answers = abuse.endless_manifests(
-        partial(_connect, target), basic(*ACCOUNT), "endless", clients=_CLIENTS, at_most=_MANIFEST
-    )
-    for answer, number in answers.items():
-        say(f"{number} clients with a manifest of 1 GiB each: {answer}")
-    _memory(processes)
+    with peaks(_processes(target), " meanwhile"):
+        answers = abuse.endless_manifests(
+            partial(_connect, target), basic(*ACCOUNT), "endless", clients=_CLIENTS, at_most=_MANIFEST
+        )
+        for answer, number in answers.items():
+            say(f"{number} clients with a manifest of 1 GiB each: {answer}")
 
 
 def _names(target: Target, client: Client) -> None:
@@ -135,10 +125,9 @@ def _slow(target: Target, client: Client) -> None:
         "readers": (abuse.readers(client, "slow", account, _TRANSFERS, _LAYER), b""),
     }
     for kind, (texts, sends) in kinds.items():
-        processes = _processes(target)
-        for process in processes:
-            forget_peak(process)
-        with abuse.Slow.beginning(partial(_connect, target), texts, sends) as slow:
+        with (
+            peaks(_processes(target), " meanwhile"),
+            abuse.Slow.beginning(partial(_connect, target), texts, sends) as slow,
+        ):
             _beside(f"{len(texts)} slow {kind}", target)
             say(f"{len(slow.connections)} of them are left after {_SECONDS} s")
-        _memory(processes)

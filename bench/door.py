@@ -20,11 +20,11 @@ from lab.images import NGINX
 from lab.topology import FIRST
 from lab.ui import say
 from tests.live.harness import PASSWORD, USER, Node, Stack
-from tests.live.observation import forget_peak, peak, readiness, registries, running
+from tests.live.observation import readiness, registries, running
 from tests.live.registry_client import busy, credentials, network_of
 
 from . import layers
-from .memory import slow_pulls
+from .memory import peaks, slow_pulls
 from .series import Series
 
 PORTS: Final = {"registry alone": 5000, "door": 5001}
@@ -164,13 +164,9 @@ def _memory(targets: dict[str, Target], folder: Path) -> None:
     account = folder / "account"
     account.write_text(f'user = "{USER}:{PASSWORD}"\n')
     processes = [*registries(node), *running(node, "nginx: worker process")]
-    for process in processes:
-        forget_peak(process)
     script = slow_pulls(folder, account, target.authority, target.address, _PULLS)
-    node.run(["bash", "-c", script], timeout=600)
-    for process in processes:
-        program = (process / "comm").read_text().strip()
-        say(f"{program + f', {_PULLS} pulls at a time':<58} {peak(process) / 2**20:6.0f} MiB at most")
+    with peaks(processes, f", {_PULLS} pulls at a time"):
+        node.run(["bash", "-c", script], timeout=600)
 
 
 def _unknown(targets: dict[str, Target]) -> None:
@@ -201,14 +197,24 @@ def _flood(targets: dict[str, Target]) -> None:
 
 
 def _good_client(target: Target, seconds: float) -> float:
-    """The 95th percentile of the times of a client's requests."""
-    connection, times, ends = target.connection(), [], time.monotonic() + seconds
+    connection = target.connection()
+
+    def ask() -> None:
+        assert _ask(connection) in {200, 405}
+
+    took = percentile_95(ask, seconds)
+    connection.close()
+    return took
+
+
+def percentile_95(ask: Callable[[], None], seconds: float) -> float:
+    """Have one client ask again and again; gives the 95th percentile of the times in seconds."""
+    times, ends = [], time.monotonic() + seconds
     while time.monotonic() < ends:
         started = time.monotonic()
-        assert _ask(connection) in {200, 405}
+        ask()
         times.append(time.monotonic() - started)
         time.sleep(0.02)
-    connection.close()
     return statistics.quantiles(times, n=20)[-1]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +70,17 @@ def measure(node: Node, folder: Path) -> None:
 def slow_pulls(folder: Path, account: Path, authority: str, address: str, number: int) -> str:
     """Give the script that pulls a layer by so many clients at a time, so slowly that all run together."""
     return _PULL.format(size=PULLED, pulls=number, folder=folder, account=account, ca=authority, address=address)
+
+
+@contextmanager
+def peaks(processes: Sequence[Path], what: str) -> Iterator[None]:
+    """Say afterwards how much memory each of these processes had at most meanwhile; `what` follows its name."""
+    for process in processes:
+        forget_peak(process)
+    yield
+    for process in processes:
+        program = (process / "comm").read_text().strip()
+        say(f"{program + what:<58} {peak(process) / 2**20:6.0f} MiB at most")
 
 
 def _report(node: Node, what: str, script: str, success: str) -> None:

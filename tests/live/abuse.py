@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Final
 
+from tests.live.raw import head
 from tests.live.registry_client import Client, digest_of, place_of
 
 Connect = Callable[[], ssl.SSLSocket]
@@ -26,11 +27,6 @@ _SECONDS: Final = 20
 _NOTHING_YET: Final = (BlockingIOError, ssl.SSLWantReadError)
 
 
-def request(method: str, target: str, *headers: str) -> bytes:
-    """Give a request without its body."""
-    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: registry", *headers, "", ""]).encode()
-
-
 def endless_manifests(connect: Connect, account: str, repository: str, clients: int, at_most: int) -> Counter[str]:
     """Have so many clients send a manifest of this size at a time, each until it is answered: the answers."""
 
@@ -38,7 +34,7 @@ def endless_manifests(connect: Connect, account: str, repository: str, clients: 
         answer, sent = b"", 0
         with connect() as connection:
             target = f"/v2/{repository}/manifests/{number}"
-            connection.sendall(request("PUT", target, account, "Transfer-Encoding: chunked"))
+            connection.sendall(head("PUT", target, "registry", account, "Transfer-Encoding: chunked"))
             try:
                 while sent < at_most and not (answer := _come(connection)):
                     connection.sendall(_BLOCK)
@@ -47,8 +43,8 @@ def endless_manifests(connect: Connect, account: str, repository: str, clients: 
                 # What was answered before the cut is still there.
                 with suppress(OSError):
                     answer = connection.recv(_AT_A_TIME)
-        head, _, body = answer.decode().partition("\r\n\r\n")
-        return f"{head.partition(' ')[2][:3]} {body.strip()}"
+        status, _, body = answer.decode().partition("\r\n\r\n")
+        return f"{status.partition(' ')[2][:3]} {body.strip()}"
 
     with ThreadPoolExecutor(clients) as pool:
         return Counter(pool.map(send, range(clients)))
@@ -62,14 +58,14 @@ def bodies(client: Client, repository: str, account: str, number: int) -> list[b
     """Give the beginnings of requests that send a part of a layer."""
     begun = [client.request("POST", f"/v2/{repository}/blobs/uploads/") for _ in range(number)]
     places = [place_of(reply.headers["location"]) for reply in begun]
-    return [request("PATCH", place, account, "Content-Length: 1000000") for place in places]
+    return [head("PATCH", place, "registry", account, "Content-Length: 1000000") for place in places]
 
 
 def readers(client: Client, repository: str, account: str, number: int, size: int) -> list[bytes]:
     """Give requests for a layer, which is more than connections hold by themselves."""
     layer = os.urandom(size)
     assert client.push_blob(repository, layer).status == 201
-    return [request("GET", f"/v2/{repository}/blobs/{digest_of(layer)}", account)] * number
+    return [head("GET", f"/v2/{repository}/blobs/{digest_of(layer)}", "registry", account)] * number
 
 
 @dataclass

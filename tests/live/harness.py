@@ -248,22 +248,20 @@ class Stack:
             self.pulumi("config", "set", *flags, key, "--stack", self.name, stdin=value)
             return
         first, *rest = re.findall(r"[^.\[\]]+", key) if path else [key]
-        content = self._content()
-        place = content["config"]
-        for step, following in itertools.pairwise((self._full(first), *rest)):
-            place = place.setdefault(step, [] if following.isdecimal() else {})
         last = rest[-1] if rest else self._full(first)
-        if isinstance(place, list):
-            place[int(last) :] = [value, *place[int(last) + 1 :]]
-        else:
-            place[last] = value
-        self.file.write_text(yaml.safe_dump(content, sort_keys=False))
+        with self._edited() as settings:
+            place = settings
+            for step, following in itertools.pairwise((self._full(first), *rest)):
+                place = place.setdefault(step, [] if following.isdecimal() else {})
+            if isinstance(place, list):
+                place[int(last) :] = [value, *place[int(last) + 1 :]]
+            else:
+                place[last] = value
 
     def unset(self, key: str) -> None:
         """Remove a config value, as an editor does."""
-        content = self._content()
-        del content["config"][self._full(key)]
-        self.file.write_text(yaml.safe_dump(content, sort_keys=False))
+        with self._edited() as settings:
+            del settings[self._full(key)]
 
     @contextmanager
     def settings_kept(self) -> Iterator[None]:
@@ -279,9 +277,12 @@ class Stack:
         """The stack's settings."""
         return self.folder / f"Pulumi.{self.name}.yaml"
 
-    def _content(self) -> dict[str, Any]:
-        found: dict[str, Any] = (yaml.safe_load(self.file.read_text()) if self.file.exists() else None) or {}
-        return {"config": {}} | found
+    @contextmanager
+    def _edited(self) -> Iterator[Any]:
+        found = (yaml.safe_load(self.file.read_text()) if self.file.exists() else None) or {}
+        content = {"config": {}} | found
+        yield content["config"]
+        self.file.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def _full(self, key: str) -> str:
         project = yaml.safe_load((self.folder / "Pulumi.yaml").read_text())["name"]

@@ -21,6 +21,11 @@ def basic(account: str, password: str) -> str:
     return f"Authorization: {credentials(account, password)}"
 
 
+def head(method: str, target: str, host: str, *headers: str) -> bytes:
+    """Give a request without its body."""
+    return "\r\n".join([f"{method} {target} HTTP/1.1", f"Host: {host}", *headers, "", ""]).encode()
+
+
 @dataclass
 class Raw:
     """The registry at an address, as host and port; a connection for each request."""
@@ -41,10 +46,10 @@ class Raw:
 
     def ask(self, method: str, target: str, headers: Sequence[str] = (), body: bytes = b"") -> Reply:
         """Send a request and read the answer."""
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}:{self.port}", "Connection: close", *headers]
+        fields = ["Connection: close", *headers]
         if body or method in {"POST", "PUT", "PATCH"}:
-            lines.append(f"Content-Length: {len(body)}")
-        return self.send("\r\n".join([*lines, "", ""]).encode() + body, method)[0]
+            fields.append(f"Content-Length: {len(body)}")
+        return self.send(head(method, target, f"{self.host}:{self.port}", *fields) + body, method)[0]
 
     def send(self, text: bytes, *methods: str) -> list[Reply]:
         """Send these bytes, the last request of which closes the connection, and read an answer for each method.
