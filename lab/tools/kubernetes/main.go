@@ -1,4 +1,4 @@
-// Command kube is every Kubernetes program of the lab in one binary; the name it is called by picks one.
+// Command kube is every Kubernetes program of a node in one binary; the name it is called by picks one.
 package main
 
 import (
@@ -9,7 +9,6 @@ import (
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
-	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -31,8 +30,6 @@ func main() {
 		os.Exit(cli.Run(proxy.NewProxyCommand()))
 	case "kubelet":
 		os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background())))
-	case "kubectl":
-		os.Exit(cli.Run(kubectl.NewDefaultKubectlCommand()))
 	default:
 		fmt.Fprintf(os.Stderr, "kube: call it by the name of a Kubernetes program, not %q\n", name)
 		os.Exit(2)
