@@ -15,7 +15,7 @@ PULUMI_FLAGS := --stack $(STACK) --non-interactive --color never
 # Pulumi is started by these commands, and its Python host takes the interpreter from PATH.
 OPERATIONS := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m operations
 
-.PHONY: help venv up down shell status preview deploy backup restore retention collect test check bench format pins docs
+.PHONY: help venv up down shell status preview deploy backup restore retention collect test check lint units bench format pins docs
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -59,13 +59,19 @@ retention: venv ## Show which old tags may go by retentionKeep; APPLY=1 removes 
 collect: venv ## Show what no image needs any more; APPLY=1 removes it while nobody can push
 	@$(OPERATIONS) collect --stack "$(STACK)" $(if $(filter 1,$(APPLY)),--apply )$(if $(filter 1,$(UNTAGGED)),--untagged)
 
-check: venv ## Format, lint, types, workflows and unit tests; about two minutes
+check: venv ## Format, lint, types, workflows and unit tests; about a minute
+	@$(MAKE) --no-print-directory --jobs=2 lint units
+
+lint: venv
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(RUN) -m docs.settings_table --check
 	@$(RUN) -m lab actionlint
-	@$(RUN) -m pytest --quiet --numprocesses=auto tests/unit tests/components tests/program
+
+# Some wait for a moment that has to pass, which leaves most of a core idle.
+units: venv
+	@$(RUN) -m pytest --quiet --numprocesses=$$((2 * $$(nproc))) tests/unit tests/components tests/program
 
 # Tests marked `quiet` run alone after the others; pytest ends with 5 when there is none.
 test: check ## Everything: the checks, then live tests in labs of their own, side by side

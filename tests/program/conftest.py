@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from components.clock import CLOCK
 from components.cluster import provider
@@ -19,7 +19,7 @@ __all__ = ["asked", "dev"]
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dev_stack.Dev:
     """Run the program; its keyword arguments are settings that differ from Pulumi.dev.yaml, and `preview`."""
     kubeconfig = tmp_path / "config"
-    kubeconfig.write_text(yaml.safe_dump(dev_stack.KUBECONFIG), encoding="utf-8")
+    kubeconfig.write_text(json.dumps(dev_stack.KUBECONFIG), encoding="utf-8")
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.delenv("PULUMI_CONFIG", raising=False)
     monkeypatch.delenv(CLOCK, raising=False)

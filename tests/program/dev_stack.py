@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import runpy
@@ -19,7 +20,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 CANARY: Final = "canary-of-the-stack"
 """In place of what the stack's file holds encrypted."""
 TOKEN: Final = "canary-of-the-kubeconfig"
-SERVER: Final = "https://cluster.example.test:6443"
+SERVER: Final = "https://127.0.0.1:9"
+"""Nobody answers there, and kubectl hears so at once."""
 UID: Final = "11111111-2222-3333-4444-555555555555"
 """What the cluster is known by."""
 KUBECONFIG: Final = {
@@ -60,10 +62,16 @@ def run(*, preview: bool = False, encrypted: bool = False, stack: str = "dev", *
 
 def _configuration(name: str) -> tuple[dict[str, str], list[str]]:
     """Give all values as Pulumi passes them, text each, and the keys of those that are secret."""
-    project: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
-    stack: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"]
+    project, stack = _config_of("Pulumi.yaml"), _config_of(f"Pulumi.{name}.yaml")
     secret = [key for key, value in stack.items() if isinstance(value, dict) and "secure" in value]
     values = {f"{PROJECT}:{key}": item["default"] for key, item in project.items() if "default" in item}
     values |= stack | dict.fromkeys(secret, CANARY)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     return texts, secret
+
+
+@functools.cache  # thousands of tests read the same two files
+def _config_of(file: str) -> dict[str, Any]:
+    """Give the section `config` of a file of the project."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["config"]
+    return config

@@ -34,14 +34,18 @@ def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+_OPEN = yaml.safe_dump(KUBECONFIG)
+COMMON = json.dumps(KUBECONFIG) + _OPEN + base64_of(_OPEN)
+"""What stands in any kubeconfig."""
+
+
 def pieces(secret: str) -> Iterator[str]:
     """Give every piece of 12 characters of a secret that is longer; the ones of its common words left out."""
-    common = json.dumps(KUBECONFIG) + yaml.safe_dump(KUBECONFIG) + base64_of(yaml.safe_dump(KUBECONFIG))
     lines = [line for line in secret.splitlines() if line]
     for line in lines:
         for start in range(0, max(1, len(line) - 11), 7):
             piece = line[start : start + 12]
-            if len(piece) >= 8 and piece not in common and "-----" not in piece:
+            if len(piece) >= 8 and piece not in COMMON and "-----" not in piece:
                 yield piece
 
 

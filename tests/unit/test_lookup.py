@@ -80,7 +80,7 @@ def serve(server: Server, context: ssl.SSLContext | None) -> ThreadingHTTPServer
     if context:
         http.socket = context.wrap_socket(http.socket, server_side=True)
     server.port = http.server_port
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
     return http
 
 
