@@ -62,7 +62,7 @@ collect: venv ## Show what no image needs any more; APPLY=1 removes it while nob
 check: venv ## Format, lint, types, workflows and unit tests; about a minute
 	@$(MAKE) --no-print-directory --jobs=2 lint units
 
-lint: venv
+lint: venv ## The part of `make check` that runs no test
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
@@ -70,7 +70,7 @@ lint: venv
 	@$(RUN) -m lab actionlint
 
 # Some wait for a moment that has to pass, which leaves most of a core idle.
-units: venv
+units: venv ## The unit tests of `make check`
 	@$(RUN) -m pytest --quiet --numprocesses=$$((2 * $$(nproc))) tests/unit tests/components tests/program
 
 # Tests marked `quiet` run alone after the others; pytest ends with 5 when there is none.

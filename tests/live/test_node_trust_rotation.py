@@ -36,6 +36,7 @@ THEIRS = 'server = "http://localhost:5000"\n'
 PULLS = f"""
 while [ -e "$0" ]; do
   ctr images pull --hosts-dir {CONTAINERD} {ADDRESS}/alpine_test:test_1.0 2>&1 | grep '^ctr: '
+  sleep 0.1
 done
 """
 """What containerd says of one pull after the other, until a file is gone: without an account each ends as a 401."""
