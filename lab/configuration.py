@@ -73,6 +73,8 @@ def _kubelet(of: Specification) -> dict[str, object]:
         "enforceNodeAllocatable": [],
         # A changed Secret reaches its Pods within this time, which is a minute otherwise.
         "syncFrequency": "10s",
+        # On a disk that is nearly full it would remove the lab's images, which no registry has.
+        "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
     }
 

@@ -182,6 +182,14 @@ def test_both_nodes_are_ready_at_their_addresses(lab: Node) -> None:
     assert is_ready(lab, SECOND.name)
 
 
+@pytest.mark.parametrize("node", BOTH)
+def test_images_stay_on_a_disk_that_is_nearly_full(node: str, lab: Node) -> None:
+    """The kubelet would remove them from 85 percent on, and no registry has them; 100 is its word for never."""
+    runs_with = json.loads(lab.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/configz"))
+
+    assert runs_with["kubeletconfig"]["imageGCHighThresholdPercent"] == 100
+
+
 def test_commands_run_on_the_node_that_is_named(lab: Node) -> None:
     """Each node has its own name, processes and images; the second has no Docker Engine and no control plane."""
     result = run_lab(lab.lab.folder, "exec", "--node", SECOND.name, "--", "sh", "-c", "hostname; ps -eo args")
