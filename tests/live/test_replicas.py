@@ -26,8 +26,6 @@ ADDRESS = "192.168.99.100:30500"
 AUTHORITY = f"/etc/docker/certs.d/{ADDRESS}/private-registry.crt"
 NODES = [FIRST.name, SECOND.name]
 CLIENTS = 4
-PAUSE = 0.2
-"""Seconds of a client between its images; with fewer, it takes the processor from the Pods that it waits for."""
 RESTARTS = int(os.environ.get("RESTARTS", "2"))
 PODS = ("pods", "--selector=app.kubernetes.io/name=registry")
 MIB = 1 << 20
@@ -125,7 +123,7 @@ def test_c37_a_rolling_restart_cuts_no_push_and_no_pull(lab: Node) -> None:
     """The old Pods finish what they have begun, and new connections go to Pods that are ready."""
     before = set(addresses_of_pods(lab))
     seen = Pushes()
-    with busy(CLIENTS, partial(seen.push, lab), PAUSE):
+    with busy(CLIENTS, partial(seen.push, lab)):
         for _ in range(RESTARTS):
             lab.kubectl("rollout", "restart", "deployment/registry")
             lab.kubectl("rollout", "status", "deployment/registry", "--timeout=180s")
@@ -170,7 +168,7 @@ def test_one_command_collects_while_nobody_can_push(deployed: Stack, lab: Node) 
     dry = operator.run("collect", "--untagged").stdout
     there = client.manifest("moved", old.digest).status
     pushes, pulls = Pushes(), Pulls(kept)
-    with busy(2, partial(pushes.push, lab), PAUSE), busy(2, partial(pulls.pull, lab), PAUSE):
+    with busy(2, partial(pushes.push, lab), 0.2), busy(2, partial(pulls.pull, lab), 0.2):
         done = operator.run("collect", "--untagged", "--apply").stdout
 
     assert f"no tag names moved@{old.digest}" in dry
@@ -226,7 +224,7 @@ def test_c37_without_the_drain_the_same_restart_is_noticed(deployed: Stack, lab:
     lab.kubectl("patch", "deployment/registry", f"--patch={json.dumps(patch)}")
     lab.kubectl("rollout", "status", "deployment/registry", "--timeout=180s")
     seen = Pushes()
-    with busy(CLIENTS, partial(seen.push, lab), PAUSE):
+    with busy(CLIENTS, partial(seen.push, lab)):
         for _ in range(RESTARTS + 3):
             if seen.failed:
                 break
