@@ -71,7 +71,7 @@ lint: venv ## The part of `make check` that runs no test
 
 # Some wait for a moment that has to pass, which leaves most of a core idle. What a file makes once is made once.
 units: venv ## The unit tests of `make check`
-	@$(RUN) -m pytest --quiet --numprocesses=$$((2 * $$(nproc))) --dist=loadfile tests/unit tests/components tests/program
+	@$(RUN) -m pytest --quiet --numprocesses=$$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist=loadfile tests/unit tests/components tests/program
 
 # Tests marked `quiet` run alone after the others; pytest ends with 5 when there is none.
 test: check ## Everything: the checks, then live tests in labs of their own, side by side
