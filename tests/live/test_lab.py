@@ -5,7 +5,9 @@ The lab here is the module's own, below pytest's folder: tests end its processes
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -15,8 +17,14 @@ from pathlib import Path
 import pytest
 
 from lab.lifecycle import Lab
+from lab.topology import API_PORT, FIRST
 from tests.live.harness import PROJECT, Node, Result, Stack
 from tests.live.observation import push_keepsake, stored, until
+from tests.live.registry_client import network_of
+
+EARLY = "early"
+EARLY_PORT = 30999
+"""Of a Service's that is asked before it leads anywhere."""
 
 
 def command_of(folder: Path, *words: str) -> list[str]:
@@ -135,6 +143,45 @@ def test_a_service_that_dies_is_started_again(own: Node) -> None:
 
     until(lambda: file.read_text() not in {"", dead}, "the Docker Engine to be started again")
     until(lambda: own.run(["docker", "info"], check=False).returncode == 0, "the Docker Engine to answer")
+
+
+def refuses(node: Node, port: int, source: int = 0) -> bool:
+    """Whether a port of the node refuses a connection, from a port that the kernel chooses or from this one."""
+    with network_of(node), socket.socket() as client:
+        client.settimeout(10)
+        client.bind(("", source))
+        return client.connect_ex((FIRST.address, port)) == errno.ECONNREFUSED
+
+
+def test_who_asked_a_service_too_early_is_not_refused_later(own: Node) -> None:
+    """Linux else remembers for two minutes that the connection led nowhere, and refuses the next from its port."""
+    labels = {"kubernetes.io/service-name": EARLY}
+    ports = [{"name": EARLY, "port": API_PORT}]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": EARLY},
+        "spec": {"type": "NodePort", "ports": [ports[0] | {"nodePort": EARLY_PORT}]},
+    }
+    leads_to = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": EARLY, "labels": labels},
+        "addressType": "IPv4",
+        "ports": ports,
+        "endpoints": [{"addresses": [FIRST.address], "conditions": {"ready": True}}],
+    }
+    own.kubectl("apply", "--filename=-", stdin=json.dumps(service))
+    known = f"default/{EARLY}:{EARLY} has no endpoints"
+    until(lambda: known in own.run(["iptables-save", "--table=filter"]).stdout, "the Service to be known")
+    try:
+        assert refuses(own, EARLY_PORT, source=20001)
+        own.kubectl("apply", "--filename=-", stdin=json.dumps(leads_to))
+        until(lambda: not refuses(own, EARLY_PORT), "the Service to lead somewhere")
+        time.sleep(2)  # longer than the lab remembers
+        assert not refuses(own, EARLY_PORT, source=20001)
+    finally:
+        own.kubectl("delete", f"service/{EARLY}", f"endpointslice/{EARLY}", "--ignore-not-found")
 
 
 @pytest.mark.parametrize(
