@@ -13,7 +13,6 @@ from lab.ui import LabError
 
 _BRIDGE = "node0"
 _UPLINK = "uplink"
-_SYN_SENT = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent"
 
 
 def set_up(member: Member) -> None:
@@ -35,7 +34,7 @@ def set_up(member: Member) -> None:
     # A connection that a Service without Pods refuses is remembered as one that leads to no Pod, and the next from
     # the same port would be refused as well. Linux does so for two minutes, and a lab's clients share one address.
     with suppress(OSError):  # no connection tracking yet, or a sandbox that keeps its settings
-        Path(_SYN_SENT).write_text("1")
+        Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent").write_text("1")  # seconds
     hosts = Path("/etc/hosts").read_text().splitlines()
     kept = [line for line in hosts if not line.startswith(f"{member.address} ")]
     Path("/etc/hosts").write_text("\n".join([*kept, f"{member.address} {member.name}", ""]))

@@ -144,17 +144,16 @@ def test_a_service_that_dies_is_started_again(own: Node) -> None:
     until(lambda: own.run(["docker", "info"], check=False).returncode == 0, "the Docker Engine to answer")
 
 
-def lets_in(node: Node, port: int, source: int = 0) -> bool:
-    """Whether a port of the node takes a connection, from a port that the kernel chooses or from this one."""
+def lets_in(node: Node, source: int = 0) -> bool:
+    """Whether that port takes a connection, from a port that the kernel chooses or from this one."""
     with network_of(node), socket.socket() as client:
         client.settimeout(2)  # a refusal that comes while the kernel is still about to send is not heard
         client.bind(("", source))
-        return client.connect_ex((FIRST.address, port)) == 0
+        return client.connect_ex((FIRST.address, EARLY_PORT)) == 0
 
 
 def test_who_asked_a_service_too_early_is_not_refused_later(own: Node) -> None:
     """Linux else remembers for two minutes that the connection led nowhere, and refuses the next from its port."""
-    labels = {"kubernetes.io/service-name": EARLY}
     ports = [{"name": EARLY, "port": API_PORT}]
     service = {
         "apiVersion": "v1",
@@ -165,7 +164,7 @@ def test_who_asked_a_service_too_early_is_not_refused_later(own: Node) -> None:
     leads_to = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {"name": EARLY, "labels": labels},
+        "metadata": {"name": EARLY, "labels": {"kubernetes.io/service-name": EARLY}},
         "addressType": "IPv4",
         "ports": ports,
         "endpoints": [{"addresses": [FIRST.address], "conditions": {"ready": True}}],
@@ -174,11 +173,11 @@ def test_who_asked_a_service_too_early_is_not_refused_later(own: Node) -> None:
     known = f"default/{EARLY}:{EARLY} has no endpoints"
     until(lambda: known in own.run(["iptables-save", "--table=filter"]).stdout, "the Service to be known")
     try:
-        assert not lets_in(own, EARLY_PORT, source=20001)
+        assert not lets_in(own, source=20001)
         own.kubectl("apply", "--filename=-", stdin=json.dumps(leads_to))
-        until(lambda: lets_in(own, EARLY_PORT), "the Service to lead somewhere")
+        until(lambda: lets_in(own), "the Service to lead somewhere")
         time.sleep(2)  # longer than the lab remembers
-        assert lets_in(own, EARLY_PORT, source=20001)
+        assert lets_in(own, source=20001)
     finally:
         own.kubectl("delete", f"service/{EARLY}", f"endpointslice/{EARLY}", "--ignore-not-found")
 
